@@ -1,0 +1,145 @@
+package changes
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// about is the part of all flags that environments share, with a change being made to it.
+type about struct {
+	byKey   map[string]models.FeatureFlag
+	byID    map[string]models.FeatureFlag
+	added   map[string]bool
+	updated map[string]bool
+	now     time.Time
+
+	problems []ruleset.Problem
+	lines    []string // what becomes different, in plain words
+}
+
+func readAbout(ctx context.Context, tx *models.Tx) (*about, error) {
+	byKey, err := tx.FlagsByKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &about{byKey: byKey, byID: make(map[string]models.FeatureFlag, len(byKey)), added: map[string]bool{}, updated: map[string]bool{}, now: now}
+	for _, flag := range byKey {
+		a.byID[flag.ID] = flag
+	}
+	return a, nil
+}
+
+func (a *about) flag(key string) (models.FeatureFlag, bool) {
+	flag, ok := a.byKey[key]
+	return flag, ok
+}
+
+// put adds a flag, or changes what is written about it.
+func (a *about) put(doc FlagDocument) {
+	flag, exists := a.byKey[doc.Key]
+	if exists {
+		a.problems = append(a.problems, keepsIdentity(flag, doc.Kind, doc.Type, doc.Salt)...)
+		a.change(flag, doc)
+		return
+	}
+	if problems := checkNew(doc); len(problems) > 0 {
+		a.problems = append(a.problems, problems...)
+	}
+	salt := doc.Salt
+	if salt == "" {
+		salt = rand.Text()
+	}
+	at := models.At(a.now)
+	a.set(models.FeatureFlag{ID: uuid.NewString(), Name: doc.Key, Kind: doc.Kind, Type: doc.Type, Salt: salt,
+		About: aboutOf(doc), Version: 1, CreatedAt: at, UpdatedAt: at})
+	a.added[doc.Key] = true
+	a.lines = append(a.lines, Item{Kind: ItemFlag, Key: doc.Key}.String()+": new")
+}
+
+func (a *about) change(flag models.FeatureFlag, doc FlagDocument) {
+	was, is := flag.About, aboutOf(doc)
+	lines := describeAbout(flag.Name, was, is)
+	if len(lines) == 0 {
+		return
+	}
+	flag.About = is
+	if !a.added[flag.Name] {
+		if !a.updated[flag.Name] {
+			flag.Version++
+		}
+		flag.UpdatedAt = models.At(a.now)
+		a.updated[flag.Name] = true
+	}
+	a.set(flag)
+	a.lines = append(a.lines, lines...)
+}
+
+func (a *about) set(flag models.FeatureFlag) {
+	a.byKey[flag.Name], a.byID[flag.ID] = flag, flag
+}
+
+func checkNew(doc FlagDocument) (problems []ruleset.Problem) {
+	refuse := func(path, message string) {
+		problems = append(problems, ruleset.Problem{Flag: doc.Key, Path: path, Message: message})
+	}
+	if !ruleset.ValidKey(doc.Key) {
+		refuse("key", "a key must match ^[a-z0-9][a-z0-9._-]{0,127}$")
+	}
+	if !slices.Contains(ruleset.Kinds, doc.Kind) {
+		refuse("kind", "must be one of "+list(ruleset.Kinds))
+	}
+	if !slices.Contains(ruleset.Types, doc.Type) {
+		refuse("type", "must be one of "+list(ruleset.Types))
+	}
+	return problems
+}
+
+func list[S ~string](names []S) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func aboutOf(doc FlagDocument) models.About {
+	return models.About{Title: doc.Title, Description: doc.Description, Purpose: doc.Purpose, Owner: doc.Owner,
+		Category: doc.Category, Lifecycle: doc.Lifecycle, PlannedRemoval: models.AtOptional(doc.PlannedRemoval)}
+}
+
+// documentOf gives the part of a flag that environments share.
+func documentOf(flag models.FeatureFlag) FlagDocument {
+	return FlagDocument{Key: flag.Name, Title: flag.Title, Description: flag.Description, Purpose: flag.Purpose,
+		Owner: flag.Owner, Category: flag.Category, Lifecycle: flag.Lifecycle, Kind: flag.Kind, Type: flag.Type,
+		Salt: flag.Salt, PlannedRemoval: flag.PlannedRemoval.Optional()}
+}
+
+// store writes what has changed.
+func (a *about) store(ctx context.Context, tx *models.Tx) error {
+	var added []models.FeatureFlag
+	for _, key := range slices.Sorted(maps.Keys(a.added)) {
+		added = append(added, a.byKey[key])
+	}
+	if err := tx.AddFlags(ctx, added); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.updated)) {
+		if err := tx.UpdateFlag(ctx, a.byKey[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+// Package changes is the writing side, and the only way to change anything: publish, kill and lift, import. Each
+// change makes the next revision of an environment in one transaction, and everything that could be wrong with it is
+// found inside that transaction: what is refused has changed nothing.
+//
+// Killed changes only by Kill and Lift; everything else carries the present value over.
+package changes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// Changes publishes to one database. It is safe for concurrent use.
+type Changes struct {
+	store *models.Store
+}
+
+// New makes the writing side of a database.
+func New(store *models.Store) *Changes { return &Changes{store: store} }
+
+// Published says what came of a change.
+type Published struct {
+	ruleset.ID          // the environment's newest revision after it
+	New        bool     // false: nothing was different, and nothing was published
+	Changes    []string // what became different, in plain words, one line each
+}
+
+// Kinds of revisions.
+const (
+	kindPublish = "publish"
+	kindKill    = "kill"
+	kindLift    = "lift"
+	kindImport  = "import"
+)
+
+// errReason and errAuthor refuse a change of which nobody could say later who made it and why.
+var (
+	errAuthor = errors.New("an author is required: who is making this change?")
+	errReason = errors.New("a reason is required: say in a few words why")
+)
+
+func requireAuthor(author string) error {
+	if strings.TrimSpace(author) == "" {
+		return errAuthor
+	}
+	return nil
+}
+
+func requireAuthorAndReason(author, reason string) error {
+	if err := requireAuthor(author); err != nil {
+		return err
+	}
+	if strings.TrimSpace(reason) == "" {
+		return errReason
+	}
+	return nil
+}
+
+// write runs one transaction, and says so when the database could not be reached.
+func (c *Changes) write(ctx context.Context, doing string, do func(*models.Tx) error) error {
+	err := c.store.Write(ctx, do)
+	if models.Unavailable(err) {
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}

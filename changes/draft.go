@@ -1,0 +1,188 @@
+package changes
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// draft is one environment, locked, with a change being made to it.
+type draft struct {
+	environment models.Environment
+	about       *about
+	author      string
+	now         time.Time
+
+	flags     table[string, models.FeatureFlagEnvironment]
+	overrides table[overrideKey, models.FeatureFlagOverride]
+	plans     table[string, models.Plan]
+	segments  table[string, models.Segment]
+
+	before         ruleset.Definition
+	problemsBefore map[ruleset.Problem]bool // nil until asked for
+
+	problems  []Problem
+	conflicts []Conflict
+}
+
+// overrideKey is whose override of which flag it is.
+type overrideKey struct{ flag, tenant, user string }
+
+func (k overrideKey) item() Item {
+	return Item{Kind: ItemOverride, Key: k.flag, User: k.user, Tenant: k.tenant}
+}
+
+func compareOverrides(a, b overrideKey) int {
+	return cmp.Or(strings.Compare(a.flag, b.flag), strings.Compare(a.tenant, b.tenant), strings.Compare(a.user, b.user))
+}
+
+func keyOf(o ruleset.Override) overrideKey { return overrideKey{o.Flag, o.Tenant, o.User} }
+
+// begin reads what is live in an environment that the transaction has locked.
+func begin(ctx context.Context, tx *models.Tx, environment models.Environment, about *about, author string) (*draft, error) {
+	rows, err := tx.RowsAt(ctx, environment.Name, environment.Head)
+	if err != nil {
+		return nil, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{environment: environment, about: about, author: author, now: now, before: rows.Definition(about.byID)}
+	d.flags = newTable(rows.Flags,
+		func(row models.FeatureFlagEnvironment) string { return about.byID[row.FeatureID].Name },
+		func(a, b models.FeatureFlagEnvironment) bool { return a.FlagSettings == b.FlagSettings })
+	d.overrides = newTable(rows.Overrides,
+		func(row models.FeatureFlagOverride) overrideKey {
+			return keyOf(row.Override(about.byID[row.FeatureID].Name))
+		},
+		models.FeatureFlagOverride.Same)
+	d.plans = newTable(rows.Plans, func(row models.Plan) string { return row.Key }, models.Plan.Same)
+	d.segments = newTable(rows.Segments, func(row models.Segment) string { return row.Key }, models.Segment.Same)
+	return d, nil
+}
+
+// empty reports whether the change makes nothing different.
+func (d *draft) empty() bool {
+	return len(d.flags.next)+len(d.overrides.next)+len(d.plans.next)+len(d.segments.next) == 0
+}
+
+// definition is the environment as the change leaves it.
+func (d *draft) definition() ruleset.Definition {
+	rows := models.Rows{Flags: d.flags.merged(), Overrides: d.overrides.merged(), Plans: d.plans.merged(), Segments: d.segments.merged()}
+	return rows.Definition(d.about.byID)
+}
+
+func (d *draft) refuse(problem ruleset.Problem) {
+	d.problems = append(d.problems, Problem{Environment: d.environment.Name, Problem: problem})
+}
+
+// putFlag sets a flag's settings. Killed stays as it is; what is new in the environment takes it from killed.
+func (d *draft) putFlag(flag ruleset.Flag, killed bool) {
+	global, ok := d.about.flag(flag.Key)
+	if !ok {
+		d.refuse(ruleset.Problem{Flag: flag.Key, Message: "there is no such flag yet: create it first"})
+		return
+	}
+	if flag.Malformed != "" {
+		d.refuse(ruleset.Problem{Flag: flag.Key, Message: "cannot be read: " + flag.Malformed})
+		return
+	}
+	for _, problem := range keepsIdentity(global, flag.Kind, flag.Type, flag.Salt) {
+		d.refuse(problem)
+	}
+	row, existed := d.flags.get(flag.Key)
+	flag.Killed = killed
+	if existed {
+		flag.Killed = row.Killed
+	}
+	settings, err := models.SettingsOf(flag)
+	if err != nil {
+		d.refuse(ruleset.Problem{Flag: flag.Key, Message: err.Error()})
+		return
+	}
+	d.flags.put(flag.Key, models.FeatureFlagEnvironment{FeatureID: global.ID, FlagSettings: settings})
+}
+
+// keepsIdentity says what of a flag would change that never may. What is left empty stays as it is.
+func keepsIdentity(flag models.FeatureFlag, kind ruleset.Kind, typ ruleset.Type, salt string) (problems []ruleset.Problem) {
+	refuse := func(path, message string) {
+		problems = append(problems, ruleset.Problem{Flag: flag.Name, Path: path, Message: message})
+	}
+	if kind != "" && kind != flag.Kind {
+		refuse("kind", "a flag's kind never changes: it is "+string(flag.Kind)+"; make a new flag with a key of its own")
+	}
+	if typ != "" && typ != flag.Type {
+		refuse("type", "a flag's type never changes: it is "+string(flag.Type)+"; make a new flag with a key of its own")
+	}
+	if salt != "" && salt != flag.Salt {
+		refuse("salt", "a flag's salt never changes, since that would move people: leave it out, or make a new flag with a key of its own")
+	}
+	return problems
+}
+
+// rewrite changes a flag's stored settings without reading its rules, so that it works on those that cannot be read.
+func (d *draft) rewrite(key string, change func(*models.FlagSettings)) bool {
+	row, ok := d.flags.get(key)
+	if ok {
+		settings := row.FlagSettings
+		change(&settings)
+		d.flags.put(key, models.FeatureFlagEnvironment{FeatureID: row.FeatureID, FlagSettings: settings})
+	}
+	return ok
+}
+
+func (d *draft) putSegment(segment ruleset.Segment) {
+	row, err := models.SegmentOf(segment)
+	if err != nil {
+		d.refuse(ruleset.Problem{Segment: segment.Key, Message: err.Error()})
+		return
+	}
+	if d.validKey(segment.Key, ruleset.Problem{Segment: segment.Key}) {
+		d.segments.put(segment.Key, row)
+	}
+}
+
+func (d *draft) putPlan(plan ruleset.Plan) {
+	if d.validKey(plan.Key, ruleset.Problem{Plan: plan.Key}) {
+		d.plans.put(plan.Key, models.PlanOf(plan))
+	}
+}
+
+func (d *draft) putOverride(override ruleset.Override) {
+	flag, ok := d.about.flag(override.Flag)
+	at := ruleset.Problem{Flag: override.Flag, Path: keyOf(override).item().String()}
+	switch {
+	case !ok:
+		at.Message = "there is no such flag"
+	case (override.User == "") == (override.Tenant == ""):
+		at.Message = "an override is for exactly one of user and tenant"
+	case len(override.User) > ruleset.MaxID || len(override.Tenant) > ruleset.MaxID:
+		at.Message = "the id is too long: at most 256 bytes are allowed"
+	case override.Variant == "":
+		at.Message = "an override names the variant that it gives"
+	}
+	if at.Message != "" {
+		d.refuse(at)
+		return
+	}
+	row := models.OverrideOf(override, flag)
+	row.ID, row.CreatedBy, row.CreatedAt = uuid.NewString(), d.author, models.At(d.now)
+	d.overrides.put(keyOf(override), row)
+}
+
+// validKey refuses keys that the database would refuse too, with words that help.
+func (d *draft) validKey(key string, at ruleset.Problem) bool {
+	if ruleset.ValidKey(key) {
+		return true
+	}
+	at.Message = "a key must match ^[a-z0-9][a-z0-9._-]{0,127}$"
+	d.refuse(at)
+	return false
+}

@@ -1,0 +1,194 @@
+package changes
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// ImportOptions say how to import.
+type ImportOptions struct {
+	Author string // required
+	Reason string // defaults to "import"
+	DryRun bool   // find all mistakes and say what would become different, but write nothing
+}
+
+// Imported says what came of an import.
+type Imported struct {
+	Flags        []string    // what became different in what environments share, in plain words, one line each
+	Environments []Published // one for each environment of the document, in its order
+}
+
+// Import puts what the document holds, in one transaction: all or none, and at most one revision for each
+// environment. It removes nothing: what is not in the document stays. What is in it takes the place of the flag,
+// segment, plan or override of the same name. Killed is taken only for a flag that the environment does not have yet;
+// kind, type and salt of a flag that exists cannot change. Importing what Export gave changes nothing.
+//
+// It returns a RefusedError with every mistake of the whole document, or ErrUnavailable.
+func (c *Changes) Import(ctx context.Context, doc Document, options ImportOptions) (imported Imported, err error) {
+	if err := requireAuthor(options.Author); err != nil {
+		return Imported{}, err
+	}
+	if options.Reason == "" {
+		options.Reason = "import"
+	}
+	err = c.write(ctx, "import", func(tx *models.Tx) error {
+		im := importing{tx: tx, doc: doc, options: options}
+		imported, err = im.run(ctx)
+		return err
+	})
+	if err != nil {
+		return Imported{}, err
+	}
+	return imported, nil
+}
+
+// importing is one import on its way.
+type importing struct {
+	tx      *models.Tx
+	doc     Document
+	options ImportOptions
+
+	about    *about
+	drafts   []*draft
+	problems []Problem
+}
+
+func (im *importing) run(ctx context.Context) (Imported, error) {
+	environments, err := im.tx.LockAll(ctx)
+	if err != nil {
+		return Imported{}, err
+	}
+	if im.about, err = readAbout(ctx, im.tx); err != nil {
+		return Imported{}, err
+	}
+	im.putAbout()
+	for _, doc := range im.doc.Environments {
+		if err := im.putEnvironment(ctx, environments, doc); err != nil {
+			return Imported{}, err
+		}
+	}
+	if problems := im.mistakes(); len(problems) > 0 {
+		return Imported{}, &RefusedError{Problems: problems}
+	}
+	return im.publish(ctx)
+}
+
+func (im *importing) putAbout() {
+	seen := map[string]bool{}
+	for _, flag := range im.doc.Flags {
+		if seen[flag.Key] {
+			im.problems = append(im.problems, Problem{Problem: ruleset.Problem{Flag: flag.Key, Message: "is in the file twice: remove one"}})
+			continue
+		}
+		seen[flag.Key] = true
+		im.about.put(flag)
+	}
+}
+
+func (im *importing) putEnvironment(ctx context.Context, environments []models.Environment, doc EnvironmentDocument) error {
+	refuse := func(message string) {
+		im.problems = append(im.problems, Problem{Environment: doc.Name, Problem: ruleset.Problem{Message: message}})
+	}
+	for _, d := range im.drafts {
+		if d.environment.Name == doc.Name {
+			refuse("is in the file twice: remove one")
+			return nil
+		}
+	}
+	for _, environment := range environments {
+		if environment.Name != doc.Name {
+			continue
+		}
+		d, err := begin(ctx, im.tx, environment, im.about, im.options.Author)
+		if err != nil {
+			return err
+		}
+		d.put(doc)
+		im.drafts = append(im.drafts, d)
+		return nil
+	}
+	refuse(fmt.Sprintf("there is no such environment; there are %s", environmentNames(environments)))
+	return nil
+}
+
+func environmentNames(environments []models.Environment) string {
+	all := make([]string, len(environments))
+	for i, environment := range environments {
+		all[i] = environment.Name
+	}
+	return names(all)
+}
+
+// put puts all that the document holds for the environment.
+func (d *draft) put(doc EnvironmentDocument) {
+	if doc.PlansGiven {
+		once(d, doc.Definition.Plans, func(p ruleset.Plan) string { return p.Key },
+			func(key string) ruleset.Problem { return ruleset.Problem{Plan: key} }, d.putPlan)
+	}
+	if doc.SegmentsGiven {
+		once(d, doc.Definition.Segments, func(s ruleset.Segment) string { return s.Key },
+			func(key string) ruleset.Problem { return ruleset.Problem{Segment: key} }, d.putSegment)
+	}
+	once(d, doc.Definition.Flags, func(f ruleset.Flag) string { return f.Key },
+		func(key string) ruleset.Problem { return ruleset.Problem{Flag: key} }, func(f ruleset.Flag) { d.putFlag(f, f.Killed) })
+	once(d, doc.Definition.Overrides, keyOf,
+		func(key overrideKey) ruleset.Problem {
+			return ruleset.Problem{Flag: key.flag, Path: key.item().String()}
+		}, d.putOverride)
+}
+
+// once puts each item, and refuses those that come a second time.
+func once[T any, K comparable](d *draft, items []T, key func(T) K, at func(K) ruleset.Problem, put func(T)) {
+	seen := map[K]bool{}
+	for _, item := range items {
+		k := key(item)
+		if seen[k] {
+			problem := at(k)
+			problem.Message = "is in the file twice: remove one"
+			d.refuse(problem)
+			continue
+		}
+		seen[k] = true
+		put(item)
+	}
+}
+
+// mistakes are all mistakes of the whole document.
+func (im *importing) mistakes() []Problem {
+	problems := im.problems
+	for _, problem := range im.about.problems {
+		problems = append(problems, Problem{Problem: problem})
+	}
+	for _, d := range im.drafts {
+		if !d.empty() {
+			d.check()
+		}
+		problems = append(problems, d.problems...)
+	}
+	return problems
+}
+
+// publish stores everything; in a dry run it only says what it would store.
+func (im *importing) publish(ctx context.Context) (Imported, error) {
+	imported := Imported{Flags: im.about.lines, Environments: make([]Published, len(im.drafts))}
+	if im.options.DryRun {
+		for i, d := range im.drafts {
+			imported.Environments[i] = Published{ID: d.environment.ID(), New: !d.empty(), Changes: d.describe()}
+		}
+		return imported, nil
+	}
+	if err := im.about.store(ctx, im.tx); err != nil {
+		return Imported{}, err
+	}
+	for i, d := range im.drafts {
+		published, err := d.publish(ctx, im.tx, kindImport, im.options.Reason)
+		if err != nil {
+			return Imported{}, err
+		}
+		imported.Environments[i] = published
+	}
+	return imported, nil
+}

@@ -1,0 +1,47 @@
+package changes
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/toprent/flags/models"
+)
+
+// Kill turns a flag off in an environment at once, for everybody, whatever sessions have pinned. Nothing that is
+// wrong with the flag or with others stands in its way: it works on flags that cannot be read, and on archived ones,
+// which sessions may still have pinned. A flag that is killed already stays so, and nothing is published. Author and
+// reason are required. It returns ErrNoFlag, service.ErrNoEnvironment or ErrUnavailable.
+func (c *Changes) Kill(ctx context.Context, environment, key, author, reason string) (Published, error) {
+	return c.setKilled(ctx, environment, key, author, reason, true)
+}
+
+// Lift ends a kill: the flag is decided by its rules again. A flag that is not killed stays as it is. Author and
+// reason are required. It returns what Kill returns.
+func (c *Changes) Lift(ctx context.Context, environment, key, author, reason string) (Published, error) {
+	return c.setKilled(ctx, environment, key, author, reason, false)
+}
+
+func (c *Changes) setKilled(ctx context.Context, environment, key, author, reason string, killed bool) (published Published, err error) {
+	if err := requireAuthorAndReason(author, reason); err != nil {
+		return Published{}, err
+	}
+	kind := kindLift
+	if killed {
+		kind = kindKill
+	}
+	err = c.write(ctx, kind, func(tx *models.Tx) error {
+		d, err := c.open(ctx, tx, Change{Environment: environment, Author: author})
+		if err != nil {
+			return err
+		}
+		if !d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed }) {
+			return fmt.Errorf("%w as %q in %s", ErrNoFlag, key, environment)
+		}
+		published, err = d.publish(ctx, tx, kind, reason) // without check: see Kill
+		return err
+	})
+	if err != nil {
+		return Published{}, err
+	}
+	return published, nil
+}

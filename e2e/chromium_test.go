@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a browser test waits for what must happen; a test that passes never waits that long.
+const patience = 20 * time.Second
+
+// browser is a Chromium of its own: its tabs share cookies and storage with each other and with no other browser.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// tab is one tab of a browser. Its methods end the test when the browser refuses.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// chromium starts the Chromium found on PATH, headless, with a fresh profile; it ends with the test. Without Chromium
+// the test fails, since a skipped promise is an unkept one.
+func chromium(t *testing.T) browser {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Fatal("these tests need Chromium on PATH: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.Flag("headless", "new"),
+		chromedp.Flag("no-sandbox", true),
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		// A tab in the background must be hidden as it is for people.
+		chromedp.Flag("disable-backgrounding-occluded-windows", false),
+		chromedp.UserDataDir(t.TempDir()),
+	)
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(closeBrowser)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	return browser{t, ctx}
+}
+
+// tab opens a tab in front of the others, which hides them. The scripts run in each of its documents before all others.
+func (b browser) tab(scripts ...string) tab {
+	b.t.Helper()
+	return b.open(false, scripts)
+}
+
+// window opens a tab in a window of its own, so that it and the others stay visible. Scripts as for tab.
+func (b browser) window(scripts ...string) tab {
+	b.t.Helper()
+	return b.open(true, scripts)
+}
+
+func (b browser) open(window bool, scripts []string) tab {
+	b.t.Helper()
+	ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithNewWindow(window))
+	b.t.Cleanup(closeTab)
+	// The context of the first step is the tab's life, so it has no deadline.
+	if err := chromedp.Do(ctx); err != nil {
+		b.t.Fatalf("open a tab: %v", err)
+	}
+	opened := tab{b.t, ctx}
+	opened.do("prepare a tab", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, script := range scripts {
+			params := page.AddScriptToEvaluateOnNewDocumentParams{Source: script}
+			if _, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, params); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return opened
+}
+
+// opens goes to the address and waits until it has loaded.
+func (b tab) opens(url string) {
+	b.t.Helper()
+	b.do("open "+url, chromedp.Navigate(url))
+}
+
+// goesBack goes one step back in the tab's history and waits until that page is in front, which a page from the
+// back/forward cache is without loading.
+func (b tab) goesBack() {
+	b.t.Helper()
+	left := evaluated[string](b, `location.href`)
+	b.do("go back", chromedp.Evaluate[chromedp.Void](`history.back()`))
+	eventually(b.t, "another page than "+left, func() bool {
+		at, err := chromedp.Run(b.ctx, chromedp.Location())
+		return err == nil && at != left
+	})
+}
+
+// comesToFront shows the tab and hides the one that was in front.
+func (b tab) comesToFront() {
+	b.t.Helper()
+	b.do("come to the front", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.BringToFront, cdp.Empty{})
+		return err
+	}))
+}
+
+// runs evaluates JavaScript for what it does, and waits for the promise that it may return.
+func (b tab) runs(script string) {
+	b.t.Helper()
+	b.do("run "+script, chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
+}
+
+// sees asserts that a JavaScript expression is true now.
+func (b tab) sees(expression string) {
+	b.t.Helper()
+	if !evaluated[bool](b, expression) {
+		b.t.Errorf("not true in the browser: %s", expression)
+	}
+}
+
+// comesToSee waits until a JavaScript expression is true. It asks from outside the page, whose own timers stand still
+// or crawl while it is hidden.
+func (b tab) comesToSee(expression string) {
+	b.t.Helper()
+	eventually(b.t, "in the browser: "+expression, func() bool { return evaluated[bool](b, expression) })
+}
+
+func (b tab) do(what string, step chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, step); err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// evaluated is the value of a JavaScript expression, or what the promise that it returns resolves to.
+func evaluated[T any](b tab, expression string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return value
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("did not come true in %v: %s", patience, what)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+/// <reference path="./flags.d.ts" />
+
+// The client defines window.flags while the head is being parsed, from the block that the server wrote before it, and
+// keeps the values fresh in the background. A page can neither change the values nor stop the client by its markup, and
+// an answer that cannot be used leaves everything as it was.
+
+import { read } from "./document";
+import { show } from "./elements";
+import { block, parse } from "./values";
+
+let { values, etag = "", refreshIn = 0, url = "/feature-values" } = block();
+let all: FlagValues;
+const isEnabled = (key: string) => all[key] === true;
+
+/** Makes these the values of the page. No prototype: `__proto__` and `constructor` are keys like any other. */
+const take = (values?: FlagValues) => {
+  all = Object.freeze({ __proto__: null, ...values });
+  show(Object.keys(all).filter(isEnabled));
+};
+
+const changes = new EventTarget();
+
+/**
+ * When to ask again, in milliseconds of the wall clock, which goes on while a machine sleeps. Zero: another tab said
+ * that something turned, and this one has not asked since.
+ */
+let due: number;
+
+/** Half the seconds before the next try after an error; each error doubles it. */
+let backoff = 7;
+
+let tabs: BroadcastChannel | undefined;
+
+/** The request under way, shared by everybody who asks meanwhile. */
+let pending: Promise<void> | 0;
+
+/** Asks again in so many seconds and up to 14 more, so that browsers do not ask in step. */
+const later = (seconds: string | number | null) =>
+  // Not a number where the header is missing: then after a pin's whole life.
+  (due = Date.now() + ((parseFloat(seconds as string) + 14 * Math.random()) * 1000 || 270_000));
+
+const ask = async () => {
+  // A tab that was told tells nobody, or two of them would never stop.
+  const told = !due;
+  due = 1;
+  try {
+    const answer = await fetch(location.origin + url, {
+      // A request that hangs would be the last one. Not in browsers before 2022.
+      signal: AbortSignal.timeout?.(30_000),
+      cache: "no-store",
+      headers: { "If-None-Match": etag },
+    });
+    const text = await answer.text();
+    if (answer.status != 304) {
+      // Anything but an object is no answer, and parsing nothing throws.
+      const values = parse(answer.ok && text[0] == "{" ? text : "");
+      if (etag != (etag = answer.headers.get("ETag")!)) {
+        take(values);
+        changes.dispatchEvent(new Event("change"));
+        if (!told) tabs?.postMessage(0);
+      }
+    }
+    backoff = 7;
+    // What other tabs said during the request may be newer than its answer.
+    if (due) later(answer.headers.get("Refresh-In"));
+  } catch {
+    later((backoff = Math.min(286, backoff * 2)));
+  }
+};
+
+const refresh = () => (pending ||= ask().finally(() => (pending = 0)));
+
+/** A hidden tab asks nothing; it catches up within a second of being shown. */
+const refreshIfDue = () => !read("hidden") && Date.now() >= due && refresh();
+
+take(values);
+later(refreshIn);
+Object.defineProperty(window, "flags", {
+  value: Object.freeze({
+    isEnabled,
+    value: (key: string, fallback: any): any => (key in all ? all[key] : fallback),
+    all: () => all,
+    on: (type: string, listener: (all: FlagValues) => void) => {
+      const heard = () => listener(all);
+      changes.addEventListener(type, heard);
+      return () => changes.removeEventListener(type, heard);
+    },
+    refresh,
+  } satisfies FlagsClient),
+});
+
+// A look at the clock every second, rather than one timer: that would stand still while the machine sleeps, and a tab
+// that is shown again, or told by another, would have to set it anew.
+setInterval(refreshIfDue, 1000);
+addEventListener("pageshow", (event) => event.persisted && refresh());
+
+// Where the browser has no channels, or forbids them, each tab turns by itself.
+try {
+  tabs = new BroadcastChannel("feature-values");
+  tabs.onmessage = () => (due = 0);
+} catch {}

@@ -1,0 +1,95 @@
+package middleware
+
+import (
+	"iter"
+	"net/http"
+	"strings"
+)
+
+// shared reports whether the host lets caches hand one response to many people:
+// Cache-Control says public or s-maxage (RFC 9111, section 5.2.2). What belongs
+// to one visitor must then stay out of it.
+func shared(h http.Header) bool {
+	for name := range directives(h["Cache-Control"]) {
+		if strings.EqualFold(name, "public") || strings.EqualFold(name, "s-maxage") {
+			return true
+		}
+	}
+	return false
+}
+
+// private keeps caches from handing a response to anybody else: Cache-Control
+// gets private, unless it says so already or is stricter (no-store, no-cache),
+// and Vary gets Cookie. What else the host says there stays.
+func private(h http.Header) {
+	if !unshared(h) {
+		h["Cache-Control"] = prepend("private", h["Cache-Control"])
+	}
+	if !varies(h, "Cookie") {
+		h.Add("Vary", "Cookie")
+	}
+}
+
+// unshared reports whether no cache but the browser's may answer with this
+// response. private="Age" and no-cache="Age" speak of single headers only.
+func unshared(h http.Header) bool {
+	for name, argument := range directives(h["Cache-Control"]) {
+		switch {
+		case argument != "":
+		case strings.EqualFold(name, "private"), strings.EqualFold(name, "no-store"), strings.EqualFold(name, "no-cache"):
+			return true
+		}
+	}
+	return false
+}
+
+// prepend puts a directive first. It never writes to lines, which a host may
+// share between responses.
+func prepend(directive string, lines []string) []string {
+	if len(lines) == 0 {
+		return []string{directive}
+	}
+	return []string{directive + ", " + strings.Join(lines, ", ")}
+}
+
+func varies(h http.Header, name string) bool {
+	for field := range directives(h["Vary"]) {
+		if field == "*" || strings.EqualFold(field, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// directives yields name and argument of each member of a comma-separated
+// header that may stand on several lines. A comma within quotes separates
+// nothing: private="set-cookie, public" is one directive.
+func directives(lines []string) iter.Seq2[string, string] {
+	return func(yield func(name, argument string) bool) {
+		for _, rest := range lines {
+			for rest != "" {
+				var member string
+				member, rest = cutMember(rest)
+				name, argument, _ := strings.Cut(member, "=")
+				if name = strings.Trim(name, " \t"); name != "" && !yield(name, strings.Trim(argument, " \t")) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func cutMember(s string) (member, rest string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case quoted && s[i] == '\\':
+			i++
+		case s[i] == ',' && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}

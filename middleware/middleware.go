@@ -1,0 +1,158 @@
+// Package middleware gives a Gin app its feature flags: it evaluates all of them once per request, pins them to the
+// session so that nothing flips while somebody browses, and puts them into every HTML page so that nothing flickers.
+//
+//	r.Use(middleware.New(middleware.Config{Flags: flags, Sessions: cookies, Subject: currentSubject}))
+//
+// Then [On] asks in a handler, [Require] guards a route, {{ .Flags.On "key" }} asks in a template (give it [From]) and
+// window.flags.isEnabled("key") in the browser, and all of them get the same answer.
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/sessions"
+	"github.com/toprent/flags/assets"
+	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
+)
+
+// Config says where flags come from and who is asking.
+type Config struct {
+	// Flags decides values. Required.
+	Flags *service.FeatureFlagService
+
+	// Sessions keeps the pin and the visitor's id, each in a session of its own. Required; NewCookieStore makes one
+	// of signed cookies.
+	Sessions sessions.Store
+
+	// Subject says who is asking: user, tenant, plan, add-ons and attributes, from what the host's own sign-in knows
+	// of the request. It is called at most once per request, when the first value is asked for, so it sees what
+	// middleware in between has found out. On an error the subject is anonymous: flags that need a plan are off, all
+	// others go on. Defaults to anonymous visitors.
+	Subject func(*gin.Context) (ruleset.Subject, error)
+
+	// RefreshPath is where the browser asks for values; defaults to /feature-values. The middleware answers there by
+	// itself if it is used on the engine; in a group, register Refresh.
+	RefreshPath string
+
+	// RefreshURL gives one page a refresh address of its own, such as /t/acme/feature-values, so that the pages of two
+	// tenants on one origin each refresh as theirs. Refresh must be registered there. Defaults to RefreshPath.
+	RefreshURL func(*gin.Context) string
+
+	// ClientPath is the folder under which the browser client is served as a file, for pages whose content security
+	// policy forbids inline scripts; defaults to /. The file's name carries its hash, so it is cached for good.
+	ClientPath string
+
+	// ClientFile always loads the client as a file. By default it stands in the page, unless the page has a
+	// Content-Security-Policy header that does not allow ClientCSPHash. Set it where the policy stands in a <meta>.
+	ClientFile bool
+
+	// CookieName begins the names of the two cookies; defaults to "flags".
+	CookieName string
+
+	// Secure keeps the cookies to https and to this host: Secure and the __Host- prefix. Set it in production.
+	Secure bool
+
+	// FormKey signs the pins of forms. Defaults to the cookie store's own keys; with another store to a random key,
+	// so that a form can only be sent to the instance that rendered it.
+	FormKey []byte
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// ClientCSPHash is what to put into script-src so that a content security policy allows the inline client.
+const ClientCSPHash = assets.ClientCSPHash
+
+// middleware is a checked Config.
+type middleware struct {
+	Config
+	jar   jar
+	forms signer
+	log   *slog.Logger
+
+	clientURL  string
+	inlineTail []byte // of the block: the client in the page
+	fileTail   []byte // of the block: the client as a file
+}
+
+// New returns the middleware. A configuration that cannot work panics: it is a mistake in the program, found at the
+// start.
+func New(config Config) gin.HandlerFunc {
+	m, err := newMiddleware(config)
+	if err != nil {
+		panic(fmt.Sprintf("middleware.New: %v", err))
+	}
+	return m.handle
+}
+
+func newMiddleware(config Config) (*middleware, error) {
+	switch {
+	case config.Flags == nil:
+		return nil, errors.New("Config.Flags is missing: make one with service.New")
+	case config.Sessions == nil:
+		return nil, errors.New("Config.Sessions is missing: make one with middleware.NewCookieStore")
+	}
+	config.RefreshPath = orDefault(config.RefreshPath, "/feature-values")
+	config.ClientPath = orDefault(config.ClientPath, "/")
+	config.CookieName = orDefault(config.CookieName, "flags")
+	if config.Secure {
+		config.CookieName = "__Host-" + config.CookieName
+	}
+	m := &middleware{Config: config, log: config.Logger}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	m.jar, m.forms = newJar(config)
+	m.setTails()
+	return m, nil
+}
+
+func orDefault(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
+// requestKey is where the request is kept in the Gin context.
+type requestKey struct{}
+
+func (m *middleware) handle(c *gin.Context) {
+	if c.Request.URL.Path == m.clientURL && isRead(c.Request) {
+		m.serveClient(c)
+		return
+	}
+	if _, already := requestOf(c); already { // used twice
+		c.Next()
+		return
+	}
+	r := m.newRequest(c)
+	c.Set(requestKey{}, r)
+	switch {
+	case c.Request.URL.Path == m.RefreshPath && isRead(c.Request):
+		Refresh(c)
+		c.Abort()
+	case r.document:
+		r.writer.reset(c.Writer, r)
+		c.Writer = &r.writer
+		c.Next()
+		r.writer.finish()
+	default:
+		c.Next()
+	}
+}
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+func requestOf(c *gin.Context) (*request, bool) {
+	r, ok := c.Get(requestKey{})
+	if !ok {
+		return nil, false
+	}
+	return r.(*request), true
+}

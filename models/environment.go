@@ -1,0 +1,109 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
+)
+
+// Environment is one of the places in which flags have settings of their own, with its newest revision.
+type Environment struct {
+	Name      string `gorm:"primaryKey"`
+	Title     string
+	Protected bool
+	Position  int // in which order they are shown
+	Head      int64
+	Digest    []byte // of revision Head: 32 bytes; none for revision 0
+	Floor     int64
+}
+
+func (Environment) TableName() string { return "environments" }
+
+// ID names the environment's newest revision.
+func (e Environment) ID() ruleset.ID {
+	return ruleset.ID{Environment: e.Name, Number: e.Head, Digest: shortDigest(e.Digest)}
+}
+
+// Environments returns all environments in the order in which they are shown.
+func (r reader) Environments(ctx context.Context) ([]Environment, error) {
+	var rows []Environment
+	if err := r.with(ctx).Order("position, name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the environments: %w", err)
+	}
+	return rows, nil
+}
+
+// Environment returns one environment, or service.ErrNoEnvironment.
+func (r reader) Environment(ctx context.Context, name string) (Environment, error) {
+	return r.environment(r.with(ctx), name)
+}
+
+func (reader) environment(db *gorm.DB, name string) (Environment, error) {
+	var row Environment
+	err := db.Where("name = ?", name).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return Environment{}, fmt.Errorf("%w: %q", service.ErrNoEnvironment, name)
+	}
+	if err != nil {
+		return Environment{}, fmt.Errorf("read environment %q: %w", name, err)
+	}
+	return row, nil
+}
+
+// Head returns the newest revision of an environment by the database's own clock.
+func (s *Store) Head(ctx context.Context, environment string) (service.Head, error) {
+	row, err := s.Environment(ctx, environment)
+	if err != nil {
+		return service.Head{}, err
+	}
+	head := service.Head{ID: row.ID(), Floor: row.Floor}
+	if row.Head > 0 {
+		revision, err := s.Revision(ctx, environment, row.Head)
+		if err != nil {
+			return service.Head{}, err
+		}
+		head.PublishedAt = revision.PublishedAt.Time
+	}
+	head.Now, err = s.Now(ctx)
+	return head, err
+}
+
+// Lock keeps every other transaction from publishing in the environment until this one ends, and returns the
+// environment as it then is.
+func (tx *Tx) Lock(ctx context.Context, name string) (Environment, error) {
+	return tx.environment(tx.with(ctx).Clauses(clause.Locking{Strength: "UPDATE"}), name)
+}
+
+// LockAll locks all environments, always in the same order, so that two who lock several never wait for each other.
+func (tx *Tx) LockAll(ctx context.Context) ([]Environment, error) {
+	var rows []Environment
+	err := tx.with(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Order("position, name").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("lock the environments: %w", err)
+	}
+	return rows, nil
+}
+
+// SetHead makes a revision the newest of its environment, and announces it.
+func (tx *Tx) SetHead(ctx context.Context, revision Revision) error {
+	err := tx.with(ctx).Model(&Environment{}).Where("name = ?", revision.Environment).
+		Updates(map[string]any{"head": revision.Number, "digest": revision.Digest}).Error
+	if err != nil {
+		return fmt.Errorf("move the head of %q: %w", revision.Environment, err)
+	}
+	if err := tx.announce(ctx, revision.Environment); err != nil {
+		return fmt.Errorf("announce revision %d of %q: %w", revision.Number, revision.Environment, err)
+	}
+	return nil
+}
+
+func shortDigest(digest []byte) (short ruleset.Digest) {
+	copy(short[:], digest)
+	return short
+}

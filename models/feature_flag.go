@@ -1,0 +1,94 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/toprent/flags/ruleset"
+)
+
+// FeatureFlag is the part of a flag that is the same in all environments and cannot change a value.
+type FeatureFlag struct {
+	ID   string `gorm:"primaryKey"` // a UUID
+	Name string // the flag's key: never changed, never used again
+
+	Kind ruleset.Kind // these three never change either
+	Type ruleset.Type
+	Salt string
+
+	About `gorm:"embedded"`
+
+	Version   int64 // counts the changes of About, from 1
+	CreatedAt Time
+	UpdatedAt Time
+}
+
+// About is what people write about a flag.
+type About struct {
+	Title          string
+	Description    string
+	Purpose        string
+	Owner          string
+	Category       string
+	Lifecycle      string
+	PlannedRemoval *Time // nil: none is planned
+}
+
+func (FeatureFlag) TableName() string { return "feature_flags" }
+
+// FlagsByKey returns the global part of all flags, by key.
+func (r reader) FlagsByKey(ctx context.Context) (map[string]FeatureFlag, error) {
+	var rows []FeatureFlag
+	if err := r.with(ctx).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the flags: %w", err)
+	}
+	byKey := make(map[string]FeatureFlag, len(rows))
+	for _, row := range rows {
+		byKey[row.Name] = row
+	}
+	return byKey, nil
+}
+
+// Flag returns the global part of a flag, or ErrNotFound.
+func (r reader) Flag(ctx context.Context, key string) (FeatureFlag, error) {
+	var row FeatureFlag
+	if err := r.with(ctx).Where("name = ?", key).Take(&row).Error; err != nil {
+		return FeatureFlag{}, fmt.Errorf("read flag %q: %w", key, first(err))
+	}
+	return row, nil
+}
+
+// identities returns what flags are, by id: their key, kind, type and salt only.
+func (r reader) identities(ctx context.Context) (map[string]FeatureFlag, error) {
+	var rows []FeatureFlag
+	if err := r.with(ctx).Select("id", "name", "kind", "type", "salt").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the flags: %w", err)
+	}
+	byID := make(map[string]FeatureFlag, len(rows))
+	for _, row := range rows {
+		byID[row.ID] = row
+	}
+	return byID, nil
+}
+
+// AddFlags adds flags that are new.
+func (tx *Tx) AddFlags(ctx context.Context, flags []FeatureFlag) error {
+	if len(flags) == 0 {
+		return nil
+	}
+	if err := tx.with(ctx).CreateInBatches(flags, batch).Error; err != nil {
+		return fmt.Errorf("add flags: %w", err)
+	}
+	return nil
+}
+
+// UpdateFlag stores what people write about a flag, and counts its version up.
+func (tx *Tx) UpdateFlag(ctx context.Context, flag FeatureFlag) error {
+	err := tx.with(ctx).Model(&FeatureFlag{}).Where("id = ?", flag.ID).
+		Select("Title", "Description", "Purpose", "Owner", "Category", "Lifecycle", "PlannedRemoval", "Version", "UpdatedAt").
+		Updates(&flag).Error
+	if err != nil {
+		return fmt.Errorf("change flag %q: %w", flag.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/toprent/flags/ruleset"
+)
+
+// FeatureFlagEnvironment is one version of a flag's settings in one environment.
+type FeatureFlagEnvironment struct {
+	ID           int64 `gorm:"primaryKey"`
+	FeatureID    string
+	Version      `gorm:"embedded"`
+	FlagSettings `gorm:"embedded"`
+}
+
+// FlagSettings are the settings of a flag in one environment, as they are stored. Equal settings compare equal.
+type FlagSettings struct {
+	TierRequired     string
+	ClientVisible    bool
+	Archived         bool
+	Enabled          bool
+	Killed           bool
+	Variants         string // JSON, in stored order
+	OffVariant       string
+	OtherwiseVariant string
+	DefaultVariant   string
+	Prerequisites    string // JSON
+	RolloutStrategy  string // JSON: the rules
+}
+
+func (FeatureFlagEnvironment) TableName() string { return "feature_flag_environments" }
+
+// SettingsOf gives a flag's settings as they are stored.
+func SettingsOf(flag ruleset.Flag) (FlagSettings, error) {
+	settings := FlagSettings{
+		TierRequired: flag.TierRequired, ClientVisible: flag.ClientVisible, Archived: flag.Archived,
+		Enabled: flag.Enabled, Killed: flag.Killed,
+		OffVariant: flag.Off, OtherwiseVariant: flag.Otherwise, DefaultVariant: flag.Default,
+	}
+	var err error
+	if settings.Variants, err = encode(flag.Variants); err != nil {
+		return FlagSettings{}, fmt.Errorf("variants: %w", err)
+	}
+	if settings.Prerequisites, err = encode(flag.Prerequisites); err != nil {
+		return FlagSettings{}, fmt.Errorf("prerequisites: %w", err)
+	}
+	if settings.RolloutStrategy, err = encode(inUTC(flag.Rules)); err != nil {
+		return FlagSettings{}, fmt.Errorf("rules: %w", err)
+	}
+	return settings, nil
+}
+
+// inUTC gives the rules with their times in UTC, and leaves those given alone.
+func inUTC(rules []ruleset.Rule) []ruleset.Rule {
+	rules = slices.Clone(rules)
+	for i, rule := range rules {
+		if rule.Percent != nil && (rule.Percent.Start != nil || rule.Percent.End != nil) {
+			percent := *rule.Percent
+			percent.Start, percent.End = utc(percent.Start), utc(percent.End)
+			rules[i].Percent = &percent
+		}
+	}
+	return rules
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// Flag is what these settings mean for that flag. What cannot be read makes the flag malformed.
+func (s FlagSettings) Flag(global FeatureFlag) ruleset.Flag {
+	flag := ruleset.Flag{
+		Key: global.Name, Kind: global.Kind, Type: global.Type, Salt: global.Salt,
+		TierRequired: s.TierRequired, ClientVisible: s.ClientVisible, Archived: s.Archived, Enabled: s.Enabled, Killed: s.Killed,
+		Off: s.OffVariant, Otherwise: s.OtherwiseVariant, Default: s.DefaultVariant,
+	}
+	for _, column := range []struct {
+		name, text string
+		into       any
+	}{
+		{"variants", s.Variants, &flag.Variants},
+		{"prerequisites", s.Prerequisites, &flag.Prerequisites},
+		{"rollout_strategy", s.RolloutStrategy, &flag.Rules},
+	} {
+		if err := decode(column.name, column.text, column.into); err != nil && flag.Malformed == "" {
+			flag.Malformed = err.Error()
+		}
+	}
+	return flag
+}
+
+// FlagSettingsAt returns the settings of all flags at revision n of an environment.
+func (r reader) FlagSettingsAt(ctx context.Context, environment string, n int64) ([]FeatureFlagEnvironment, error) {
+	var rows []FeatureFlagEnvironment
+	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the flags of %q: %w", environment, err)
+	}
+	return rows, nil
+}
+
+// EndFlagSettings ends rows with a revision.
+func (tx *Tx) EndFlagSettings(ctx context.Context, rows []FeatureFlagEnvironment, revision int64) error {
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return closeRows[FeatureFlagEnvironment](ctx, tx, ids, revision)
+}
+
+// AddFlagSettings adds rows.
+func (tx *Tx) AddFlagSettings(ctx context.Context, rows []FeatureFlagEnvironment) error {
+	return addRows(ctx, tx, rows)
+}

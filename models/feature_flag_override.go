@@ -1,0 +1,102 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/toprent/flags/ruleset"
+)
+
+// FeatureFlagOverride is one version of an override: one user or one tenant gets a variant of a flag.
+type FeatureFlagOverride struct {
+	ID             string `gorm:"primaryKey"` // a UUID
+	FeatureID      string
+	UserID         *string // exactly one of UserID and OrgID
+	OrgID          *string // the tenant
+	IsEnabled      *bool   // exactly one of IsEnabled (a boolean flag's on or off) and Variant
+	Variant        *string
+	OverrideReason string
+	ExpiresAt      *Time // nil: never
+	CreatedBy      string
+	CreatedAt      Time
+	Version        `gorm:"embedded"`
+}
+
+func (FeatureFlagOverride) TableName() string { return "feature_flag_overrides" }
+
+// A boolean flag's implied variants, which is_enabled stands for.
+const (
+	on  = "on"
+	off = "off"
+)
+
+// OverrideOf gives an override of that flag as it is stored, without its id, author and version.
+func OverrideOf(o ruleset.Override, flag FeatureFlag) FeatureFlagOverride {
+	row := FeatureFlagOverride{FeatureID: flag.ID, OverrideReason: o.Reason, ExpiresAt: AtOptional(o.Expires)}
+	if o.User != "" {
+		row.UserID = &o.User
+	}
+	if o.Tenant != "" {
+		row.OrgID = &o.Tenant
+	}
+	if flag.Type == ruleset.Boolean && (o.Variant == on || o.Variant == off) {
+		enabled := o.Variant == on
+		row.IsEnabled = &enabled
+	} else {
+		row.Variant = &o.Variant
+	}
+	return row
+}
+
+// Override is what the row means; flag is the flag's key.
+func (o FeatureFlagOverride) Override(flag string) ruleset.Override {
+	override := ruleset.Override{Flag: flag, Reason: o.OverrideReason, Expires: o.ExpiresAt.Optional()}
+	if o.UserID != nil {
+		override.User = *o.UserID
+	}
+	if o.OrgID != nil {
+		override.Tenant = *o.OrgID
+	}
+	switch {
+	case o.Variant != nil:
+		override.Variant = *o.Variant
+	case o.IsEnabled != nil && *o.IsEnabled:
+		override.Variant = on
+	default:
+		override.Variant = off
+	}
+	return override
+}
+
+// Same reports whether the other gives the same subject the same for the same reason until the same time.
+func (o FeatureFlagOverride) Same(other FeatureFlagOverride) bool {
+	return o.FeatureID == other.FeatureID && o.OverrideReason == other.OverrideReason &&
+		same(o.UserID, other.UserID) && same(o.OrgID, other.OrgID) &&
+		same(o.IsEnabled, other.IsEnabled) && same(o.Variant, other.Variant) &&
+		(o.ExpiresAt == nil) == (other.ExpiresAt == nil) && (o.ExpiresAt == nil || o.ExpiresAt.Equal(other.ExpiresAt.Time))
+}
+
+func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// OverridesAt returns all overrides at revision n of an environment.
+func (r reader) OverridesAt(ctx context.Context, environment string, n int64) ([]FeatureFlagOverride, error) {
+	var rows []FeatureFlagOverride
+	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the overrides of %q: %w", environment, err)
+	}
+	return rows, nil
+}
+
+// EndOverrides ends rows with a revision.
+func (tx *Tx) EndOverrides(ctx context.Context, rows []FeatureFlagOverride, revision int64) error {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	return closeRows[FeatureFlagOverride](ctx, tx, ids, revision)
+}
+
+// AddOverrides adds rows.
+func (tx *Tx) AddOverrides(ctx context.Context, rows []FeatureFlagOverride) error {
+	return addRows(ctx, tx, rows)
+}

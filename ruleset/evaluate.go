@@ -1,0 +1,217 @@
+package ruleset
+
+import "time"
+
+// Evaluate decides all flags for one subject at one time. It cannot fail.
+func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
+	set := &valueSet{revision: r, cells: make([]cell, len(r.nodes))}
+	copy(set.cells, r.base)
+	if len(r.hidden) > 0 {
+		set.denied = r.denied(&subject)
+	}
+	if len(r.dynamic) == 0 {
+		return Values{set}
+	}
+	var values [stackSlots]value
+	var units [stackSlots]unitDraw
+	e := evaluation{revision: r, subject: &subject, plan: subject.Plan, now: at, cells: set.cells, values: values[:0], units: units[:0]}
+	e.prepare()
+	for _, i := range r.dynamic {
+		e.cells[i] = e.decide(&r.nodes[i])
+	}
+	return Values{set}
+}
+
+// evaluation is one subject's turn through a revision.
+type evaluation struct {
+	revision *Revision
+	subject  *Subject
+	plan     string // the subject's, but while asking what an upgrade would give
+	now      time.Time
+	cells    []cell     // decided so far
+	values   []value    // of attributes, by slot
+	units    []unitDraw // of attributes as units, by slot
+
+	upgraded      bool           // while asking what an upgrade would give
+	upgradedTo    string         // the plan last asked about
+	upgradedCells map[int32]cell // prerequisites decided with it
+}
+
+// Slots: where an evaluation keeps what rules read. Attributes follow the reserved ones.
+const (
+	slotUser = iota
+	slotVisitor
+	slotTenant
+	slotPlan
+	slotNow
+	unitUser // as a unit: the user, before sign-in the visitor
+	reservedSlots
+)
+
+// stackSlots is how many slots need no allocation.
+const stackSlots = 24
+
+// unitDraw is a slot's hash as a unit, made when first asked for.
+type unitDraw struct {
+	hash  uint64
+	state uint8
+}
+
+const (
+	unitUnknown uint8 = iota
+	unitMissing
+	unitHashed
+)
+
+// prepare reads once whatever rules may ask for.
+func (e *evaluation) prepare() {
+	slots := reservedSlots + len(e.revision.attributes)
+	if slots <= cap(e.values) {
+		e.values, e.units = e.values[:slots], e.units[:slots]
+	} else {
+		e.values, e.units = make([]value, slots), make([]unitDraw, slots)
+	}
+	s := e.subject
+	user := s.User
+	if user == "" {
+		user = s.Visitor
+	}
+	e.setID(slotUser, s.User)
+	e.setID(slotVisitor, s.Visitor)
+	e.setID(slotTenant, s.Tenant)
+	e.setID(slotPlan, s.Plan)
+	e.setID(unitUser, user)
+	if e.revision.timed {
+		e.values[slotNow] = value{kind: instant, raw: e.now}
+	}
+	for i, name := range e.revision.attributes {
+		e.values[reservedSlots+i] = valueOf(s.Attributes[name])
+	}
+}
+
+func (e *evaluation) setID(slot int, id string) {
+	if id != "" {
+		e.values[slot].kind, e.values[slot].text = text, id
+	}
+}
+
+// decide goes through the cases in the order of the reasons.
+func (e *evaluation) decide(n *node) cell {
+	f := n.flag
+	if n.killed {
+		return f.cell(f.off, Killed, 0)
+	}
+	if f.gate == nil {
+		return e.decideAdmitted(n)
+	}
+	reason := f.gate.admits(e.plan, e.subject.AddOns)
+	if reason == NothingMatched {
+		return e.decideAdmitted(n)
+	}
+	c := f.cell(f.off, reason, 0)
+	if reason == PlanExcluded && !e.upgraded && e.upgradable(n) {
+		c.bits |= bitUpgradable
+	}
+	return c
+}
+
+// decideAdmitted decides a flag that no plan forbids.
+func (e *evaluation) decideAdmitted(n *node) cell {
+	f := n.flag
+	switch {
+	case n.malformed != "" && f.gate != nil:
+		return f.cell(f.off, Error, 0)
+	case n.malformed != "":
+		return f.cell(f.fallback, Error, 0)
+	}
+	if len(f.users)+len(f.tenants) > 0 {
+		if v, ok := e.overridden(f); ok {
+			return f.cell(v, Overridden, 0)
+		}
+	}
+	if !f.source.Enabled {
+		return f.cell(f.off, Disabled, 0)
+	}
+	for i := range n.requires {
+		if !e.meets(n.requires[i]) {
+			return f.cell(f.off, PrerequisiteFailed, uint8(i+1))
+		}
+	}
+	for i := range f.rules {
+		if v, ok := e.serves(&f.rules[i]); ok {
+			reason := TargetingMatch
+			if f.rules[i].split != nil {
+				reason = SplitMatch
+			}
+			return f.cell(v, reason, uint8(i+1))
+		}
+	}
+	return f.cell(f.otherwise, NothingMatched, 0)
+}
+
+// overridden finds the override for the user, then the one for the tenant.
+func (e *evaluation) overridden(f *flag) (variantIndex, bool) {
+	if o, ok := f.users[e.subject.User]; ok && o.holds(e.now) {
+		return o.variant, true
+	}
+	if o, ok := f.tenants[e.subject.Tenant]; ok && o.holds(e.now) {
+		return o.variant, true
+	}
+	return 0, false
+}
+
+func (o override) holds(now time.Time) bool { return o.expires == nil || now.Before(*o.expires) }
+
+// meets reports whether a prerequisite is served as required.
+func (e *evaluation) meets(required requirement) bool {
+	if required.node < 0 {
+		return false
+	}
+	c := e.cells[required.node]
+	if e.upgraded {
+		c = e.decideUpgraded(required.node)
+	}
+	return c.variant == required.variant && c.variant != noVariant
+}
+
+// serves reports what a rule serves, if it matches.
+func (e *evaluation) serves(r *rule) (variantIndex, bool) {
+	if r.when != nil && !e.matches(r.when) {
+		return 0, false
+	}
+	switch {
+	case r.percent != nil:
+		unit, ok := e.unit(r.percent.unit)
+		return r.serve, ok && r.percent.includes(draw(r.percent.seed, unit), e.now)
+	case r.split != nil:
+		unit, ok := e.unit(r.split.unit)
+		if !ok {
+			return 0, false
+		}
+		return r.split.pick(draw(r.split.seed, unit)), true
+	}
+	return r.serve, true
+}
+
+// unit gives the hash of a unit; false if the subject has none.
+func (e *evaluation) unit(slot int) (uint64, bool) {
+	u := &e.units[slot]
+	if u.state == unitUnknown {
+		u.state = unitMissing
+		if s, ok := e.values[slot].unit(); ok {
+			u.hash, u.state = unitHash(s), unitHashed
+		}
+	}
+	return u.hash, u.state == unitHashed
+}
+
+// denied gives the keys without a flag here that the subject's plan excludes.
+func (r *Revision) denied(s *Subject) []string {
+	var keys []string
+	for _, g := range r.hidden {
+		if g.admits(s.Plan, s.AddOns) != NothingMatched {
+			keys = append(keys, g.key)
+		}
+	}
+	return keys
+}

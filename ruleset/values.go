@@ -1,0 +1,234 @@
+package ruleset
+
+import (
+	"encoding/json"
+	"iter"
+	"slices"
+	"sync/atomic"
+)
+
+// Values are the values of all flags for one subject. They never change and are safe for concurrent use. The zero
+// Values gives every fallback.
+type Values struct{ set *valueSet }
+
+type valueSet struct {
+	revision *Revision
+	cells    []cell
+	denied   []string // keys that are no flags here, and that the subject's plan excludes
+	json     atomic.Pointer[[]byte]
+}
+
+// Detail is a value with how it came about.
+type Detail struct {
+	Key        string `json:"key"`
+	Variant    string `json:"variant,omitempty"`
+	Value      any    `json:"value"` // bool, string, float64, or what JSON decodes to; nil if there is none
+	Reason     Reason `json:"reason"`
+	Rule       string `json:"rule,omitempty"`       // name of the rule that matched
+	RuleIndex  int    `json:"-"`                    // its place, from 0; -1: none
+	Upgradable bool   `json:"upgradable,omitempty"` // excluded by the plan, and an upgrade would turn it on
+}
+
+// On reports whether a flag is boolean true. An unknown flag is not.
+func (v Values) On(key string) bool { return v.Bool(key, false) }
+
+// Bool gives a boolean value, or the fallback for an unknown flag or one of another type. A fallback never beats a
+// kill, nor a plan that excludes the key.
+func (v Values) Bool(key string, fallback bool) bool {
+	n, c := v.find(key)
+	if n == nil {
+		return fallback && v.mayFallBack(key)
+	}
+	if n.flag.source.Type != Boolean || c.variant == noVariant {
+		return fallback && n.flag.gate == nil && c.reason != Killed
+	}
+	return c.bits&bitOn != 0
+}
+
+// String gives a text, or the fallback for an unknown flag or one of another type.
+func (v Values) String(key, fallback string) string {
+	if s, ok := v.value(key).(string); ok {
+		return s
+	}
+	return fallback
+}
+
+// Number gives a number, or the fallback for an unknown flag or one of another type.
+func (v Values) Number(key string, fallback float64) float64 {
+	if f, ok := v.value(key).(float64); ok {
+		return f
+	}
+	return fallback
+}
+
+// Decode decodes the value of a flag into target, as encoding/json does, and reports whether it could. Without it,
+// target is left as it was where the flag is unknown.
+func (v Values) Decode(key string, target any) bool {
+	n, c := v.find(key)
+	return n != nil && c.variant != noVariant && json.Unmarshal(n.flag.variants[c.variant].raw, target) == nil
+}
+
+// Variant is the name of the variant served; empty for an unknown flag.
+func (v Values) Variant(key string) string {
+	n, c := v.find(key)
+	if n == nil {
+		return ""
+	}
+	return n.flag.name(c.variant)
+}
+
+// Reason says why a flag has its value.
+func (v Values) Reason(key string) Reason {
+	_, c := v.find(key)
+	return c.reason
+}
+
+// Upgradable reports whether the subject's plan excludes the flag and an upgrade would turn it on: the one case in
+// which selling it is honest.
+func (v Values) Upgradable(key string) bool {
+	_, c := v.find(key)
+	return c.bits&bitUpgradable != 0
+}
+
+// Detail gives a value with how it came about.
+func (v Values) Detail(key string) Detail {
+	n, c := v.find(key)
+	if n == nil {
+		return Detail{Key: key, RuleIndex: -1}
+	}
+	return n.detail(c)
+}
+
+// All gives every flag in the order of keys. It does not count as reading them.
+func (v Values) All() iter.Seq[Detail] {
+	return func(yield func(Detail) bool) {
+		if v.set == nil {
+			return
+		}
+		for i, c := range v.set.cells {
+			if !yield(v.set.revision.nodes[i].detail(c)) {
+				return
+			}
+		}
+	}
+}
+
+// Enabled gives the keys of all flags that are boolean true, in order. It counts as reading them.
+func (v Values) Enabled() []string {
+	keys := []string{}
+	if v.set == nil {
+		return keys
+	}
+	for i, c := range v.set.cells {
+		f := v.set.revision.nodes[i].flag
+		f.markRead()
+		if c.bits&bitOn != 0 {
+			keys = append(keys, f.source.Key)
+		}
+	}
+	return keys
+}
+
+// Revision names the revision whose rules decided; of the zero Values, the zero ID.
+func (v Values) Revision() ID {
+	if v.set == nil {
+		return ID{}
+	}
+	return v.set.revision.id
+}
+
+// IsZero reports whether there was no revision to evaluate.
+func (v Values) IsZero() bool { return v.set == nil }
+
+// JSON is an object of all client-visible values, safe within a script element. It is encoded once; it must not be
+// changed.
+func (v Values) JSON() []byte {
+	if v.set == nil {
+		return []byte("{}")
+	}
+	if encoded := v.set.json.Load(); encoded != nil {
+		return *encoded
+	}
+	encoded := v.AppendJSON(make([]byte, 0, v.set.revision.jsonSize+2))
+	v.set.json.Store(&encoded)
+	return encoded
+}
+
+// AppendJSON appends what JSON gives.
+func (v Values) AppendJSON(dst []byte) []byte {
+	if v.set == nil {
+		return append(dst, '{', '}')
+	}
+	r := v.set.revision
+	start := len(dst)
+	for _, i := range r.visible {
+		if variant := v.set.cells[i].variant; variant != noVariant {
+			dst = append(dst, r.nodes[i].flag.variants[variant].fragment...)
+		}
+	}
+	if len(dst) == start {
+		return append(dst, '{', '}')
+	}
+	dst[start] = '{' // in place of the first comma
+	return append(dst, '}')
+}
+
+// find gives a flag and its value, and notes that it was read.
+func (v Values) find(key string) (*node, cell) {
+	if v.set == nil {
+		return nil, cell{}
+	}
+	r := v.set.revision
+	i, ok := r.index[key]
+	if !ok {
+		if r.observer != nil {
+			r.observer.FlagNotFound(key)
+		}
+		return nil, cell{}
+	}
+	n, c := &r.nodes[i], v.set.cells[i]
+	n.flag.markRead()
+	if c.reason == Error && r.observer != nil {
+		r.observer.FlagFailed(key)
+	}
+	return n, c
+}
+
+func (f *flag) markRead() {
+	if !f.read.Load() { // reading a shared line is cheap, writing it is not
+		f.read.Store(true)
+	}
+}
+
+func (v Values) value(key string) any {
+	n, c := v.find(key)
+	if n == nil || c.variant == noVariant {
+		return nil
+	}
+	return n.flag.variants[c.variant].value
+}
+
+// mayFallBack reports whether no plan stands against the caller's fallback for a key that is no flag here.
+func (v Values) mayFallBack(key string) bool {
+	return v.set == nil || !slices.Contains(v.set.denied, key)
+}
+
+func (f *flag) name(v variantIndex) string {
+	if v == noVariant {
+		return ""
+	}
+	return f.variants[v].name
+}
+
+func (n *node) detail(c cell) Detail {
+	d := Detail{Key: n.flag.source.Key, Variant: n.flag.name(c.variant), Reason: c.reason, RuleIndex: -1,
+		Upgradable: c.bits&bitUpgradable != 0}
+	if c.variant != noVariant {
+		d.Value = n.flag.variants[c.variant].value
+	}
+	if c.rule > 0 && c.reason != PrerequisiteFailed {
+		d.RuleIndex = int(c.rule) - 1
+		d.Rule = n.flag.rules[d.RuleIndex].name
+	}
+	return d
+}

@@ -1,0 +1,90 @@
+package service
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/toprent/flags/ruleset"
+)
+
+// lastGoodFile is the newest revision as it is kept on disk for a start without the source.
+type lastGoodFile struct {
+	Format     int             `json:"format"`
+	ID         ruleset.ID      `json:"id"`
+	Floor      int64           `json:"floor"`
+	Published  time.Time       `json:"published"`
+	Saved      time.Time       `json:"saved"`
+	Sum        string          `json:"sum"` // SHA-256 of the definition, in hexadecimal
+	Definition json.RawMessage `json:"definition"`
+}
+
+const lastGoodFormat = 1
+
+// writeLastGood replaces the file in one step, so that a crash leaves the old one or the new one, never half of one.
+func (s *FeatureFlagService) writeLastGood(st *state) {
+	if s.lastGood == "" {
+		return
+	}
+	if err := writeLastGood(s.lastGood, st); err != nil {
+		s.log.Warn("flags: the last good revision could not be saved; a start without the source would serve an older one", "file", s.lastGood, "error", err)
+	}
+}
+
+func writeLastGood(path string, st *state) error {
+	definition, err := json.Marshal(st.newest.Definition())
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(definition)
+	data, err := json.Marshal(lastGoodFile{lastGoodFormat, st.head.ID, st.head.Floor, st.head.PublishedAt, st.head.Now, hex.EncodeToString(sum[:]), definition})
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // gone already where all went well
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// readLastGood gives the state that was saved.
+func (s *FeatureFlagService) readLastGood() (*state, error) {
+	if s.lastGood == "" {
+		return nil, errors.New("no last good file is configured")
+	}
+	data, err := os.ReadFile(s.lastGood)
+	if err != nil {
+		return nil, err
+	}
+	var file lastGoodFile
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", s.lastGood, err)
+	}
+	sum := sha256.Sum256(file.Definition)
+	switch {
+	case file.Format != lastGoodFormat:
+		return nil, fmt.Errorf("%s has format %d: this version reads %d", s.lastGood, file.Format, lastGoodFormat)
+	case file.Sum != hex.EncodeToString(sum[:]):
+		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", s.lastGood)
+	case file.ID.Environment != s.environment:
+		return nil, fmt.Errorf("%s is of environment %q, not %q", s.lastGood, file.ID.Environment, s.environment)
+	}
+	var definition ruleset.Definition
+	if err := json.Unmarshal(file.Definition, &definition); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", s.lastGood, err)
+	}
+	newest := s.compile(file.ID, definition, nil)
+	head := Head{ID: file.ID, Floor: file.Floor, PublishedAt: file.Published, Now: file.Saved}
+	return &state{head: head, newest: newest, recent: map[int64]*ruleset.Revision{file.ID.Number: newest}}, nil
+}

@@ -1,0 +1,113 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/patrickmn/go-cache"
+	"github.com/toprent/flags/ruleset"
+	"golang.org/x/sync/singleflight"
+)
+
+// Subjects is how a host finds subjects by id: what it satisfies if IsFeatureEnabled and EnabledFeatures are to know
+// more of a user than the id.
+type Subjects interface {
+	// Subject returns the user with tenant, plan and attributes. Ids are unique across tenants. For someone in
+	// several tenants it returns ErrAmbiguous: a caller with no tenant in hand cannot know which plan counts.
+	Subject(ctx context.Context, userID string) (ruleset.Subject, error)
+}
+
+// ErrAmbiguous says that a user belongs to several tenants, so that an id alone does not name a subject.
+var ErrAmbiguous = errors.New("the user belongs to several tenants: ask with a subject")
+
+// ErrNoRevision says that there are no rules yet: neither the source nor the last good file had any.
+var ErrNoRevision = errors.New("no revision is loaded: check the database and the last good file")
+
+// IsFeatureEnabled reports whether a flag is on for a user, by the newest revision. When the host cannot say who the
+// user is, flags that need a plan are off, all others as for a user of whom only the id is known.
+func (s *FeatureFlagService) IsFeatureEnabled(ctx context.Context, userID, name string) bool {
+	return s.valuesByID(ctx, userID).On(name)
+}
+
+// EnabledFeatures gives the keys of all flags that are on for a user, in order.
+func (s *FeatureFlagService) EnabledFeatures(ctx context.Context, userID string) []string {
+	return s.valuesByID(ctx, userID).Enabled()
+}
+
+// PlanChanged says that a tenant moved from one plan to another, or bought or ended an add-on: what is remembered of
+// its users for look-ups by id is dropped. Pages need no telling, since they bring their subject anew. Other
+// instances follow within a minute.
+func (s *FeatureFlagService) PlanChanged(_ context.Context, tenant, from, to string) {
+	dropped := s.byID.dropTenant(tenant)
+	s.log.Info("plan changed", "tenant", tenant, "from", from, "to", to, "dropped", dropped)
+}
+
+func (s *FeatureFlagService) valuesByID(ctx context.Context, userID string) ruleset.Values {
+	return s.Newest().CachedValues(s.subjectByID(ctx, userID), s.Now())
+}
+
+func (s *FeatureFlagService) subjectByID(ctx context.Context, userID string) ruleset.Subject {
+	if s.subjects == nil {
+		return ruleset.Subject{User: userID}
+	}
+	subject, err := s.byID.get(ctx, userID, s.subjects)
+	if err != nil {
+		s.counts.subjectErrors.Add(1)
+		s.seen.once("subject", userID, func() {
+			s.log.Warn("flags: the subject could not be found, so flags that need a plan are off for it", "user", userID, "error", err)
+		})
+		return ruleset.Subject{User: userID}
+	}
+	return subject
+}
+
+// subjectCache remembers for a minute what the host said of a user.
+type subjectCache struct {
+	items   *cache.Cache // of ruleset.Subject
+	lookups singleflight.Group
+}
+
+// maxSubjects bounds the subjects remembered.
+const maxSubjects = 20_000
+
+func newSubjectCache() *subjectCache { return &subjectCache{items: cache.New(cacheLife, 0)} }
+
+func (c *subjectCache) get(ctx context.Context, userID string, subjects Subjects) (ruleset.Subject, error) {
+	if found, ok := c.items.Get(userID); ok {
+		return found.(ruleset.Subject), nil
+	}
+	found, err, _ := c.lookups.Do(userID, func() (any, error) {
+		subject, err := lookUp(ctx, userID, subjects)
+		if err == nil && c.items.ItemCount() < maxSubjects {
+			c.items.SetDefault(userID, subject)
+		}
+		return subject, err
+	})
+	if err != nil {
+		return ruleset.Subject{}, err
+	}
+	return found.(ruleset.Subject), nil
+}
+
+// lookUp asks the host, whose panic is an error like any other: flags must not take a job down with them.
+func lookUp(ctx context.Context, userID string, subjects Subjects) (subject ruleset.Subject, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("look up user %q: panic: %v", userID, p)
+		}
+	}()
+	return subjects.Subject(ctx, userID)
+}
+
+func (c *subjectCache) dropTenant(tenant string) (dropped int) {
+	for userID, item := range c.items.Items() {
+		if item.Object.(ruleset.Subject).Tenant == tenant {
+			c.items.Delete(userID)
+			dropped++
+		}
+	}
+	return dropped
+}
+
+func (c *subjectCache) sweep() { c.items.DeleteExpired() }
