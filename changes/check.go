@@ -13,7 +13,7 @@ func (d *draft) check() {
 	after := d.definition()
 	for _, problem := range compile(after) {
 		if d.puts(problem, after) || !d.hadBefore(problem, after) {
-			d.refuse(place(problem, after))
+			d.refuse(d.place(problem, after))
 		}
 	}
 }
@@ -52,19 +52,24 @@ func (d *draft) puts(problem ruleset.Problem, def ruleset.Definition) bool {
 func (d *draft) hadBefore(problem ruleset.Problem, after ruleset.Definition) bool {
 	if d.problemsBefore == nil {
 		d.problemsBefore = map[ruleset.Problem]bool{}
-		for _, old := range compile(d.before) {
-			d.problemsBefore[place(old, d.before)] = true
+		before := d.before.Definition(d.about.byID)
+		for _, old := range compile(before) {
+			d.problemsBefore[d.place(old, before)] = true
 		}
 	}
-	return d.problemsBefore[place(problem, after)]
+	return d.problemsBefore[d.place(problem, after)]
 }
 
-// place names the override that a problem is about by whose it is, since its number is that of a list that the
-// author of the change has not seen.
-func place(problem ruleset.Problem, def ruleset.Definition) ruleset.Problem {
-	if problem.Override > 0 {
-		problem.Path = keyOf(def.Overrides[problem.Override-1]).item().String()
-		problem.Override = 0
+// place names the override that a problem is about by its place in what is imported, or else by whose it is: its
+// number is that of a list that the author of the change has not seen.
+func (d *draft) place(problem ruleset.Problem, def ruleset.Definition) ruleset.Problem {
+	if problem.Override == 0 {
+		return problem
+	}
+	key := keyOf(def.Overrides[problem.Override-1])
+	problem.Override = d.places[key]
+	if problem.Override == 0 {
+		problem.Path = key.item().String()
 	}
 	return problem
 }

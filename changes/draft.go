@@ -24,9 +24,10 @@ type draft struct {
 	plans     table[string, models.Plan]
 	segments  table[string, models.Segment]
 
-	before         ruleset.Definition
+	before         models.Rows
 	problemsBefore map[ruleset.Problem]bool // nil until asked for
 
+	places    map[overrideKey]int // of the overrides in the document that is imported, from 1
 	problems  []Problem
 	conflicts []Conflict
 }
@@ -54,18 +55,22 @@ func begin(ctx context.Context, tx *models.Tx, environment models.Environment, a
 	if err != nil {
 		return nil, err
 	}
-	d := &draft{environment: environment, about: about, author: author, now: now, before: rows.Definition(about.byID)}
-	d.flags = newTable(rows.Flags,
-		func(row models.FeatureFlagEnvironment) string { return about.byID[row.FeatureID].Name },
-		func(a, b models.FeatureFlagEnvironment) bool { return a.FlagSettings == b.FlagSettings })
-	d.overrides = newTable(rows.Overrides,
-		func(row models.FeatureFlagOverride) overrideKey {
-			return keyOf(row.Override(about.byID[row.FeatureID].Name))
-		},
-		models.FeatureFlagOverride.Same)
-	d.plans = newTable(rows.Plans, func(row models.Plan) string { return row.Key }, models.Plan.Same)
-	d.segments = newTable(rows.Segments, func(row models.Segment) string { return row.Key }, models.Segment.Same)
-	return d, nil
+	return newDraft(environment, rows, about, author, now), nil
+}
+
+// newDraft is a draft of an environment in which those rows are live.
+func newDraft(environment models.Environment, rows models.Rows, about *about, author string, now time.Time) *draft {
+	return &draft{
+		environment: environment, about: about, author: author, now: now, before: rows,
+		flags: newTable(rows.Flags,
+			func(row models.FeatureFlagEnvironment) string { return about.byID[row.FeatureID].Name },
+			func(a, b models.FeatureFlagEnvironment) bool { return a.FlagSettings == b.FlagSettings }),
+		overrides: newTable(rows.Overrides,
+			func(row models.FeatureFlagOverride) overrideKey { return keyOf(row.Override(about.byID[row.FeatureID].Name)) },
+			models.FeatureFlagOverride.Same),
+		plans:    newTable(rows.Plans, func(row models.Plan) string { return row.Key }, models.Plan.Same),
+		segments: newTable(rows.Segments, func(row models.Segment) string { return row.Key }, models.Segment.Same),
+	}
 }
 
 // empty reports whether the change makes nothing different.
@@ -157,7 +162,10 @@ func (d *draft) putPlan(plan ruleset.Plan) {
 
 func (d *draft) putOverride(override ruleset.Override) {
 	flag, ok := d.about.flag(override.Flag)
-	at := ruleset.Problem{Flag: override.Flag, Path: keyOf(override).item().String()}
+	at := ruleset.Problem{Flag: override.Flag, Override: d.places[keyOf(override)]}
+	if at.Override == 0 {
+		at.Path = keyOf(override).item().String()
+	}
 	switch {
 	case !ok:
 		at.Message = "there is no such flag"

@@ -6,7 +6,7 @@ import (
 )
 
 // Edit changes one item. Its base is the version of the item that the edit was made against (the revision since which
-// it has been as it is; models.Store's Versions tells it), 0 for an item that is new. If the item has moved on since,
+// it has been as it is; Changes.Versions tells it), 0 for an item that is new. If the item has moved on since,
 // the change is refused as a ConflictError. What others did to other items is no conflict.
 type Edit interface{ apply(*draft) }
 

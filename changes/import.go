@@ -124,6 +124,10 @@ func environmentNames(environments []models.Environment) string {
 
 // put puts all that the document holds for the environment.
 func (d *draft) put(doc EnvironmentDocument) {
+	d.places = make(map[overrideKey]int, len(doc.Definition.Overrides))
+	for i, override := range doc.Definition.Overrides {
+		d.places[keyOf(override)] = i + 1
+	}
 	if doc.PlansGiven {
 		once(d, doc.Definition.Plans, func(p ruleset.Plan) string { return p.Key },
 			func(key string) ruleset.Problem { return ruleset.Problem{Plan: key} }, d.putPlan)

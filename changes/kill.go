@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/toprent/flags/models"
@@ -30,13 +31,11 @@ func (c *Changes) setKilled(ctx context.Context, environment, key, author, reaso
 		kind = kindKill
 	}
 	err = c.write(ctx, kind, func(tx *models.Tx) error {
-		d, err := c.open(ctx, tx, Change{Environment: environment, Author: author})
+		d, err := openFlag(ctx, tx, environment, key, author)
 		if err != nil {
 			return err
 		}
-		if !d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed }) {
-			return fmt.Errorf("%w as %q in %s", ErrNoFlag, key, environment)
-		}
+		d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed })
 		published, err = d.publish(ctx, tx, kind, reason) // without check: see Kill
 		return err
 	})
@@ -44,4 +43,34 @@ func (c *Changes) setKilled(ctx context.Context, environment, key, author, reaso
 		return Published{}, err
 	}
 	return published, nil
+}
+
+// openFlag locks the environment and reads that flag alone, so that a kill is quick and depends on nothing else.
+func openFlag(ctx context.Context, tx *models.Tx, environment, key, author string) (*draft, error) {
+	locked, err := tx.Lock(ctx, environment)
+	if err != nil {
+		return nil, err
+	}
+	flag, err := tx.Flag(ctx, key)
+	if err != nil {
+		return nil, noFlag(err, key, environment)
+	}
+	row, err := tx.LiveFlagSettings(ctx, environment, flag.ID)
+	if err != nil {
+		return nil, noFlag(err, key, environment)
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	about := &about{byKey: map[string]models.FeatureFlag{key: flag}, byID: map[string]models.FeatureFlag{flag.ID: flag}}
+	return newDraft(locked, models.Rows{Flags: []models.FeatureFlagEnvironment{row}}, about, author, now), nil
+}
+
+// noFlag turns storage's words for a flag that is not there into ours.
+func noFlag(err error, key, environment string) error {
+	if errors.Is(err, models.ErrNotFound) {
+		return fmt.Errorf("%w as %q in %s", ErrNoFlag, key, environment)
+	}
+	return err
 }

@@ -95,7 +95,7 @@ func TestNamesInThePageDoNotMisleadTheClient(t *testing.T) {
 func TestMarkedElementsFollowTheirFlags(t *testing.T) {
 	site := newClientSite(t, values{"on": true, "off": false, "text": "true", "1.5_a-b": true})
 	site.shows("/", endpoint, showing(`
-		<style>.row { display: flex } .loud { display: block !important }</style>
+		<style>.row { display: flex } #o.loud { display: block !important }</style>
 		<p id="a" data-flag="on"></p>              <p id="b" data-flag="off"></p>
 		<p id="c" data-flag-off="on"></p>          <p id="d" data-flag-off="off"></p>
 		<p id="e" data-flag="text"></p>            <p id="f" data-flag-off="text"></p>
@@ -323,6 +323,31 @@ func TestTabsThatTurnAtTheSameTimeComeToRest(t *testing.T) {
 	if n := len(site.requests()); n > 4 {
 		t.Errorf("two tabs asked %d times, want at most once more each", n)
 	}
+}
+
+func TestATabThatIsToldDuringARequestAsksOnceMore(t *testing.T) {
+	site := newClientSite(t, values{"on": false})
+	site.shows("/", endpoint, showing(``))
+	chrome := chromium(t)
+	ann, bob := chrome.window(fastClock(50)), chrome.window()
+	ann.opens(site.URL)
+	bob.opens(site.URL)
+	release := make(chan struct{})
+	site.answersWith(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		answer(w, r, values{"on": false}, "270")
+	})
+	// Its own channel hears in the order in which the client's does.
+	ann.runs(`new BroadcastChannel("feature-values").onmessage = () => told = true; told = false; void flags.refresh()`)
+	eventually(t, "the request", func() bool { return len(site.requests()) == 1 })
+	bob.runs(`new BroadcastChannel("feature-values").postMessage(0)`)
+	ann.comesToSee(`told`)
+	site.answersWith(nil)
+	site.turns(endpoint, values{"on": true})
+	close(release)
+	ann.runs(`asked = Date.now()`)
+	ann.comesToSee(`flags.isEnabled("on") || Date.now() - asked > 200000`)
+	ann.sees(`flags.isEnabled("on")`)
 }
 
 func TestOneRequestIsSharedByAllWhoAsk(t *testing.T) {

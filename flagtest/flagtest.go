@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/toprent/flags/middleware"
@@ -45,10 +46,15 @@ func Middleware(t testing.TB, keysAndValues ...any) gin.HandlerFunc {
 	})
 }
 
-// Service returns a service over a source, for the environment "test". It changes when the test calls its Refresh.
+// Service returns a service over a source, for the environment "test" and on the source's clock if it has one. It
+// changes when the test calls its Refresh.
 func Service(t testing.TB, source service.Source) *service.FeatureFlagService {
 	t.Helper()
-	flags, err := service.New(context.Background(), service.Config{Source: source, Environment: Environment})
+	config := service.Config{Source: source, Environment: Environment}
+	if clocked, ok := source.(interface{ Now() time.Time }); ok {
+		config.Clock = clocked.Now
+	}
+	flags, err := service.New(context.Background(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,8 @@ let sheet: CSSStyleSheet | undefined;
  *
  * One constructed style sheet does it, which a strict content security policy allows: it holds before the first
  * paint, for elements that come later too, and leaves an element's own `display` alone. It stands in a layer because
- * important declarations in a layer win over those outside. Browsers older than constructed sheets show everything.
+ * important declarations in a layer win over those outside. Browsers older than constructed sheets (2023) show
+ * everything. An app that assigns `document.adoptedStyleSheets` must keep what is in it, and shadow trees are their own.
  */
 export const show = (on: string[]) => {
   const any = (attribute: string) => `:is(${on.map((key) => `[${attribute}=${CSS.escape(key)}]`)})`;

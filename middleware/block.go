@@ -16,7 +16,7 @@ import (
 const blockHead = `<script type="application/json" id="feature-values">{"values":`
 
 func (m *middleware) setTails() {
-	m.clientURL = strings.TrimSuffix(m.ClientPath, "/") + "/" + assets.ClientName
+	m.clientURL = strings.TrimSuffix(m.ClientPath, "/") + "/feature-" + assets.ClientName
 	m.inlineTail = []byte("}</script><script>" + assets.Client() + "</script>")
 	m.fileTail = []byte(`}</script><script src="` + m.clientURL + `"></script>`)
 }

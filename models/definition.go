@@ -63,9 +63,7 @@ func (rows Rows) Definition(flags map[string]FeatureFlag) ruleset.Definition {
 	slices.SortFunc(def.Plans, func(a, b ruleset.Plan) int { return cmp.Or(cmp.Compare(a.Rank, b.Rank), strings.Compare(a.Key, b.Key)) })
 	slices.SortFunc(def.Segments, func(a, b ruleset.Segment) int { return strings.Compare(a.Key, b.Key) })
 	slices.SortFunc(def.Flags, func(a, b ruleset.Flag) int { return strings.Compare(a.Key, b.Key) })
-	slices.SortFunc(def.Overrides, func(a, b ruleset.Override) int {
-		return cmp.Or(strings.Compare(a.Flag, b.Flag), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.User, b.User))
-	})
+	slices.SortFunc(def.Overrides, compareOverrides)
 	return def
 }
 

@@ -74,16 +74,20 @@ func (s *Store) Head(ctx context.Context, environment string) (service.Head, err
 	return head, err
 }
 
+// publishing is the lock of a row that one transaction at a time may hold. It lets others refer to the row, as those
+// do who record reads.
+var publishing = clause.Locking{Strength: "NO KEY UPDATE"}
+
 // Lock keeps every other transaction from publishing in the environment until this one ends, and returns the
 // environment as it then is.
 func (tx *Tx) Lock(ctx context.Context, name string) (Environment, error) {
-	return tx.environment(tx.with(ctx).Clauses(clause.Locking{Strength: "UPDATE"}), name)
+	return tx.environment(tx.with(ctx).Clauses(publishing), name)
 }
 
 // LockAll locks all environments, always in the same order, so that two who lock several never wait for each other.
 func (tx *Tx) LockAll(ctx context.Context) ([]Environment, error) {
 	var rows []Environment
-	err := tx.with(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Order("position, name").Find(&rows).Error
+	err := tx.with(ctx).Clauses(publishing).Order("position, name").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("lock the environments: %w", err)
 	}

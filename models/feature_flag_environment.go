@@ -106,6 +106,16 @@ func (r reader) FlagSettingsAt(ctx context.Context, environment string, n int64)
 	return rows, nil
 }
 
+// LiveFlagSettings returns the settings of one flag that are live in an environment, or ErrNotFound.
+func (r reader) LiveFlagSettings(ctx context.Context, environment, featureID string) (FeatureFlagEnvironment, error) {
+	var row FeatureFlagEnvironment
+	err := r.with(ctx).Where("environment = ? AND feature_id = ? AND to_revision IS NULL", environment, featureID).Take(&row).Error
+	if err != nil {
+		return FeatureFlagEnvironment{}, fmt.Errorf("read a flag of %q: %w", environment, first(err))
+	}
+	return row, nil
+}
+
 // EndFlagSettings ends rows with a revision.
 func (tx *Tx) EndFlagSettings(ctx context.Context, rows []FeatureFlagEnvironment, revision int64) error {
 	ids := make([]int64, len(rows))

@@ -1,8 +1,12 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/toprent/flags/ruleset"
 )
@@ -85,6 +89,39 @@ func (r reader) OverridesAt(ctx context.Context, environment string, n int64) ([
 		return nil, fmt.Errorf("read the overrides of %q: %w", environment, err)
 	}
 	return rows, nil
+}
+
+// OverrideRecord is a live override with who made it and when.
+type OverrideRecord struct {
+	ruleset.Override
+	CreatedBy string
+	CreatedAt time.Time
+}
+
+// Overrides returns the live overrides of an environment with who made them, in the order of Load.
+func (r reader) Overrides(ctx context.Context, environment string) ([]OverrideRecord, error) {
+	present, err := r.Environment(ctx, environment)
+	if err != nil {
+		return nil, err
+	}
+	flags, err := r.identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.OverridesAt(ctx, environment, present.Head)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]OverrideRecord, len(rows))
+	for i, row := range rows {
+		records[i] = OverrideRecord{row.Override(flags[row.FeatureID].Name), row.CreatedBy, row.CreatedAt.Time}
+	}
+	slices.SortFunc(records, func(a, b OverrideRecord) int { return compareOverrides(a.Override, b.Override) })
+	return records, nil
+}
+
+func compareOverrides(a, b ruleset.Override) int {
+	return cmp.Or(strings.Compare(a.Flag, b.Flag), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.User, b.User))
 }
 
 // EndOverrides ends rows with a revision.

@@ -22,15 +22,15 @@ func (FeatureFlagRead) TableName() string { return "feature_flag_reads" }
 
 // RecordReads notes that these flags were read at that time. Unknown keys are ignored.
 func (s *Store) RecordReads(ctx context.Context, environment string, at time.Time, keys []string) error {
-	keys = slices.Compact(slices.Sorted(slices.Values(keys))) // sorted: two who record never wait for each other
-	return s.Write(ctx, func(tx *Tx) error {
-		for chunk := range slices.Chunk(keys, batch) {
-			if err := tx.recordReads(ctx, environment, at, chunk); err != nil {
-				return fmt.Errorf("record reads: %w", err)
-			}
+	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
+	for chunk := range slices.Chunk(keys, batch) {
+		// A transaction for each chunk, its rows in order: two who record never wait for each other in a circle.
+		err := s.Write(ctx, func(tx *Tx) error { return tx.recordReads(ctx, environment, at, chunk) })
+		if err != nil {
+			return fmt.Errorf("record reads: %w", err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (tx *Tx) recordReads(ctx context.Context, environment string, at time.Time, keys []string) error {

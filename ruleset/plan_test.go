@@ -1,6 +1,8 @@
 package ruleset_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/toprent/flags/ruleset"
@@ -29,25 +31,13 @@ func TestAPlanIncludesWhatItsRankReachesOrWhatItLists(t *testing.T) {
 	} {
 		v := r.Evaluate(ruleset.Subject{Plan: c.plan, AddOns: c.addOns}, noon)
 		for _, key := range []string{"by-tier", "by-list", "by-add-on"} {
-			if containsWord(c.included, key) {
+			if slices.Contains(strings.Fields(c.included), key) {
 				expect(t, v, key, "on", ruleset.TargetingMatch)
 			} else {
 				expect(t, v, key, "off", c.excluded)
 			}
 		}
 	}
-}
-
-func containsWord(words, word string) bool {
-	for start, i := 0, 0; i <= len(words); i++ {
-		if i == len(words) || words[i] == ' ' {
-			if words[start:i] == word {
-				return true
-			}
-			start = i + 1
-		}
-	}
-	return false
 }
 
 func TestAPlanThatIncludesAFlagCanStillBeSwitchedOff(t *testing.T) {

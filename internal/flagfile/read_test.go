@@ -22,13 +22,18 @@ func read(t testing.TB, name, data string) changes.Document {
 	return f.Document
 }
 
-func example(t testing.TB) changes.Document {
+func exampleData(t testing.TB) []byte {
 	t.Helper()
 	data, err := os.ReadFile("testdata/example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t, "example.yaml", string(data))
+	return data
+}
+
+func example(t testing.TB) changes.Document {
+	t.Helper()
+	return read(t, "example.yaml", string(exampleData(t)))
 }
 
 func TestTheExampleIsReadAsItIsMeant(t *testing.T) {
