@@ -96,7 +96,7 @@ func checkNew(doc FlagDocument) (problems []ruleset.Problem) {
 		problems = append(problems, ruleset.Problem{Flag: doc.Key, Path: path, Message: message})
 	}
 	if !ruleset.ValidKey(doc.Key) {
-		refuse("key", "a key must match ^[a-z0-9][a-z0-9._-]{0,127}$")
+		refuse("", "a key must match ^[a-z0-9][a-z0-9._-]{0,127}$")
 	}
 	if !slices.Contains(ruleset.Kinds, doc.Kind) {
 		refuse("kind", "must be one of "+list(ruleset.Kinds))
@@ -105,6 +105,12 @@ func checkNew(doc FlagDocument) (problems []ruleset.Problem) {
 		refuse("type", "must be one of "+list(ruleset.Types))
 	}
 	return problems
+}
+
+// reported says whether the problem is one of those that checkNew has found: they come back with each environment.
+func (a *about) reported(problem ruleset.Problem) bool {
+	ofKey := problem.Path == "" && !ruleset.ValidKey(problem.Flag)
+	return a.added[problem.Flag] && (ofKey || problem.Path == "kind" || problem.Path == "type")
 }
 
 func list[S ~string](names []S) string {

@@ -12,6 +12,9 @@ import (
 func (d *draft) check() {
 	after := d.definition()
 	for _, problem := range compile(after) {
+		if d.about.reported(problem) {
+			continue
+		}
 		if d.puts(problem, after) || !d.hadBefore(problem, after) {
 			d.refuse(d.place(problem, after))
 		}

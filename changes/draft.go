@@ -66,7 +66,9 @@ func newDraft(environment models.Environment, rows models.Rows, about *about, au
 			func(row models.FeatureFlagEnvironment) string { return about.byID[row.FeatureID].Name },
 			func(a, b models.FeatureFlagEnvironment) bool { return a.FlagSettings == b.FlagSettings }),
 		overrides: newTable(rows.Overrides,
-			func(row models.FeatureFlagOverride) overrideKey { return keyOf(row.Override(about.byID[row.FeatureID].Name)) },
+			func(row models.FeatureFlagOverride) overrideKey {
+				return keyOf(row.Override(about.byID[row.FeatureID].Name))
+			},
 			models.FeatureFlagOverride.Same),
 		plans:    newTable(rows.Plans, func(row models.Plan) string { return row.Key }, models.Plan.Same),
 		segments: newTable(rows.Segments, func(row models.Segment) string { return row.Key }, models.Segment.Same),

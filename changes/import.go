@@ -139,9 +139,7 @@ func (d *draft) put(doc EnvironmentDocument) {
 	once(d, doc.Definition.Flags, func(f ruleset.Flag) string { return f.Key },
 		func(key string) ruleset.Problem { return ruleset.Problem{Flag: key} }, func(f ruleset.Flag) { d.putFlag(f, f.Killed) })
 	once(d, doc.Definition.Overrides, keyOf,
-		func(key overrideKey) ruleset.Problem {
-			return ruleset.Problem{Flag: key.flag, Path: key.item().String()}
-		}, d.putOverride)
+		func(key overrideKey) ruleset.Problem { return ruleset.Problem{Flag: key.flag, Override: d.places[key]} }, d.putOverride)
 }
 
 // once puts each item, and refuses those that come a second time.

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,19 +16,21 @@ import (
 // the client that reads it.
 const blockHead = `<script type="application/json" id="feature-values">{"values":`
 
-func (m *middleware) setTails() {
+// prepareBlock makes the parts of the block that are always the same.
+func (m *middleware) prepareBlock() {
 	m.clientURL = strings.TrimSuffix(m.ClientPath, "/") + "/feature-" + assets.ClientName
+	m.refreshURL = encodeString(m.RefreshPath)
 	m.inlineTail = []byte("}</script><script>" + assets.Client() + "</script>")
 	m.fileTail = []byte(`}</script><script src="` + m.clientURL + `"></script>`)
 }
 
 // block renders the values for a page with these headers.
 func (r *request) block(h http.Header) []byte {
-	values := r.valuesNow()
+	values := r.valuesNow(r.context)
 	tail := r.middleware.tail(h)
-	url := r.middleware.RefreshPath
+	url := r.middleware.refreshURL
 	if r.middleware.RefreshURL != nil {
-		url = r.middleware.RefreshURL(r.context)
+		url = encodeString(r.middleware.RefreshURL(r.context))
 	}
 	encoded := values.JSON()
 	b := make([]byte, 0, len(blockHead)+len(encoded)+len(tail)+len(url)+96)
@@ -38,7 +41,7 @@ func (r *request) block(h http.Header) []byte {
 	b = append(b, `\"","refreshIn":`...)
 	b = appendSeconds(b, r.remaining())
 	b = append(b, `,"url":`...)
-	b = appendJSONString(b, url)
+	b = append(b, url...)
 	return append(b, tail...)
 }
 
@@ -69,21 +72,10 @@ func appendSeconds(dst []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(dst, d.Seconds(), 'f', 3, 64)
 }
 
-// appendJSONString appends a URL as JSON, safe within a script element.
-func appendJSONString(dst []byte, url string) []byte {
-	dst = append(dst, '"')
-	for _, c := range []byte(url) {
-		switch c {
-		case '"', '\\', '<', '>', '&', '\'':
-			dst = append(dst, `\u00`...)
-			dst = strconv.AppendUint(dst, uint64(c), 16)
-		default:
-			if c >= ' ' {
-				dst = append(dst, c)
-			}
-		}
-	}
-	return append(dst, '"')
+// encodeString gives JSON that is safe within a script element.
+func encodeString(s string) []byte {
+	encoded, _ := json.Marshal(s) // a string always has its JSON
+	return encoded
 }
 
 // serveClient answers with the client as a file. Its name says its content, so it may be kept for good by anybody.
@@ -115,8 +107,10 @@ func (r *request) refresh(c *gin.Context) {
 		c.AbortWithStatus(http.StatusServiceUnavailable)
 		return
 	}
-	r.repin()
-	encoded := r.valuesNow().JSON()
+	// Where the host has put this endpoint, only its handler knows that this request may write a pin. One whose pin is
+	// above the head keeps it.
+	r.newPin = r.newPin || !r.returning && r.pinned.id == r.view.Revision()
+	encoded := r.valuesNow(c).JSON()
 	tag := string(append(appendTag([]byte{'"'}, encoded), '"'))
 	h.Set("ETag", tag)
 	h.Set("Refresh-In", string(appendSeconds(nil, r.remaining())))
@@ -127,11 +121,6 @@ func (r *request) refresh(c *gin.Context) {
 		return
 	}
 	c.Data(http.StatusOK, "application/json; charset=utf-8", encoded)
-}
-
-// repin lets a refresh write a pin on a path of the host's own, where the request did not know that it would be one.
-func (r *request) repin() {
-	r.newPin = r.newPin || !r.returning && r.pinned.id == r.view.Revision()
 }
 
 // matches reports whether If-None-Match names the tag (RFC 9110, section 13.1.2: by weak comparison).
@@ -146,5 +135,3 @@ func matches(lines []string, tag string) bool {
 	}
 	return false
 }
-
-var _ headerHook = (*request)(nil)

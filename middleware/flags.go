@@ -23,13 +23,13 @@ func From(c *gin.Context) Flags {
 	if !ok {
 		return Flags{}
 	}
-	return Flags{r.valuesNow(), r}
+	return Flags{r.valuesNow(c), r}
 }
 
 // On reports whether a flag is boolean true for this request.
 func On(c *gin.Context, key string) bool {
 	r, ok := requestOf(c)
-	return ok && r.valuesNow().On(key)
+	return ok && r.valuesNow(c).On(key)
 }
 
 // Subject is who the values are for.
@@ -41,13 +41,11 @@ func (f Flags) Subject() ruleset.Subject {
 }
 
 // Head places the values and the browser client into the page, as high in its <head> as possible. It is for templates
-// that want to say where; without it the middleware finds the place. It is empty the second time, and in responses
-// that caches hand to many people.
+// that want to say where; without it the middleware finds the place. It is empty the second time, where the middleware
+// was quicker, in fragments, and in responses that caches hand to many people.
 func (f Flags) Head() template.HTML {
-	r := f.request
-	if r == nil || r.placed || !r.document || shared(r.context.Writer.Header()) {
+	if f.request == nil {
 		return ""
 	}
-	r.placed = true
-	return template.HTML(r.block(r.context.Writer.Header()))
+	return template.HTML(f.request.place())
 }

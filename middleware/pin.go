@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
 )
 
 const (
@@ -34,34 +35,54 @@ func (p pin) holds(environment string, now time.Time, life time.Duration) bool {
 	return p.id.Environment == environment && age < life && age >= -maxAhead
 }
 
-// pin finds the rules for a request. Only who writes pins gets a new one.
-func (m *middleware) pin(r *http.Request, writes bool) pinning {
-	flags, now := m.Flags, m.Flags.Now()
+// pinning is the rules that a request is under.
+type pinning struct {
+	view      service.View
+	at        time.Time // the pinned time
+	pinned    pin       // the session's or the form's; or what a session without one would get now
+	newPin    bool      // the session is to get it
+	returning bool      // the request brought a pin that counts, so the subject is likely to come again
+}
+
+// pin finds the rules for a request: those of its form, else those of its session, else the newest. Only who writes
+// pins gets a new one.
+func (m *middleware) pin(r *http.Request, now time.Time, writes bool) pinning {
+	if form, ok := m.formPin(r, now); ok {
+		if rules, ok := m.under(r, form, now, formLife); ok {
+			return rules
+		}
+	}
 	old, had := m.jar.pin(r)
-	life := PinLife
-	if formPin, ok := m.formPin(r); ok {
-		old, had, life = formPin, true, formLife
-	}
-	if had && old.holds(flags.Environment(), now, life) {
-		if view, ok := flags.Pinned(old.id); ok {
-			return pinning{view: view, at: old.at(), pinned: old, returning: true}
-		}
-		if view := flags.Newest(); !view.IsZero() && old.id.Number > view.Newest().Number {
-			return m.pinAhead(r, old, now)
+	if had {
+		if rules, ok := m.under(r, old, now, PinLife); ok {
+			return rules
 		}
 	}
-	view := flags.Newest()
+	view := m.Flags.Newest()
 	fresh := pin{view.Revision(), later(now, old, had).Unix()}
 	return pinning{view: view, at: fresh.at(), pinned: fresh, newPin: writes && !view.IsZero()}
 }
 
-// pinAhead serves a session whose revision another instance has just published. If it does not come at once, the
-// session gets the newest that is here, and keeps its pin.
-func (m *middleware) pinAhead(r *http.Request, old pin, now time.Time) pinning {
-	if view, ok := m.Flags.Await(r.Context(), old.id); ok {
-		return pinning{view: view, at: old.at(), pinned: old, returning: true}
+// under gives the rules that a pin names, if it still counts. One above the head names a revision that another
+// instance has just published: if that does not come at once, the session gets the newest that is here, and keeps its
+// pin.
+func (m *middleware) under(r *http.Request, p pin, now time.Time, life time.Duration) (pinning, bool) {
+	if !p.holds(m.Flags.Environment(), now, life) {
+		return pinning{}, false
 	}
-	return pinning{view: m.Flags.Newest(), at: later(now, old, true), pinned: old}
+	newest := m.Flags.Newest() // before the look-up, so that a refresh in between is no reason to lose the pin
+	view, ok := m.Flags.Pinned(p.id)
+	ahead := !ok && !newest.IsZero() && p.id.Number > newest.Revision().Number
+	if ahead {
+		view, ok = m.Flags.Await(r.Context(), p.id)
+	}
+	switch {
+	case ok:
+		return pinning{view: view, at: p.at(), pinned: p, returning: true}, true
+	case ahead:
+		return pinning{view: m.Flags.Newest(), at: later(now, p, true), pinned: p}, true
+	}
+	return pinning{}, false
 }
 
 // later keeps a session's pinned time from going back, unless the old one lies too far ahead to be true.

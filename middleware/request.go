@@ -9,15 +9,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/toprent/flags/ruleset"
-	"github.com/toprent/flags/service"
 )
 
-// request is one request's part in flags. It outlives no response.
+// request is one request's part in flags.
 type request struct {
 	middleware *middleware
-	context    *gin.Context
-	page       bool // may mint a visitor and write a pin
-	document   bool // what comes back may be shown as a document, so it may be injected: every page, and more
+	context    *gin.Context // until the response is over: Gin then gives it to another request
+	page       bool         // may mint a visitor and write a pin
+	document   bool         // what comes back may be shown as a document, so it may be injected: every page, and more
 
 	pinning           // the rules that it is under
 	visitor    string // empty: unknown
@@ -27,27 +26,30 @@ type request struct {
 	subject  ruleset.Subject
 	values   ruleset.Values
 
-	placed bool // the template itself has placed the block
-	writer writer
+	writer  writer
+	offered []byte // the block that the writer was given
+	placed  bool   // the template itself has placed the block
 }
+
+var _ headerHook = (*request)(nil)
 
 // newRequest finds out which rules the request is under. Nothing is evaluated before somebody asks.
 func (m *middleware) newRequest(c *gin.Context) *request {
+	now := m.Flags.Now()
 	r := &request{middleware: m, context: c}
 	r.page, r.document = kindOf(c.Request)
-	writes := r.page || c.Request.URL.Path == m.RefreshPath
-	r.pinning = m.pin(c.Request, writes)
-	r.findVisitor()
+	r.pinning = m.pin(c.Request, now, r.page)
+	r.findVisitor(now)
 	return r
 }
 
 // findVisitor reads the visitor's id. A page without one mints it.
-func (r *request) findVisitor() {
+func (r *request) findVisitor(now time.Time) {
 	v, ok := r.middleware.jar.visitor(r.context.Request)
 	switch {
 	case ok:
 		r.visitor = v.id
-		r.newVisitor = r.page && v.isOld(r.middleware.Flags.Now())
+		r.newVisitor = r.page && v.isOld(now)
 	case r.page:
 		r.visitor, r.newVisitor = newVisitorID(), true
 	}
@@ -57,27 +59,33 @@ func (r *request) findVisitor() {
 // are no pages: those fetched ahead, on the chance that somebody will ask for them, since nobody may ever see them;
 // and what a form's POST renders. Neither mints or writes anything, but whoever sees them needs the values in them.
 func kindOf(r *http.Request) (page, document bool) {
-	switch r.Header.Get("Sec-Fetch-Dest") {
+	ahead := isAhead(r.Header)
+	switch firstValue(r.Header, "Sec-Fetch-Dest") {
 	case "document", "iframe":
+		document = true
+	case "empty": // a script's, or the browser's own for <link rel=prefetch>, which may become a document
+		document = ahead
 	case "":
-		if !strings.Contains(r.Header.Get("Accept"), "text/html") || r.Header.Get("HX-Request") != "" {
-			return false, false
-		}
-	default:
-		return false, false
+		document = strings.Contains(firstValue(r.Header, "Accept"), "text/html") && firstValue(r.Header, "Hx-Request") == ""
 	}
-	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if strings.HasPrefix(r.Header.Get(name), "prefetch") {
-			return false, true
-		}
-	}
-	return isRead(r), true
+	return document && !ahead && isRead(r), document
 }
 
-// valuesNow evaluates all flags, once per request.
-func (r *request) valuesNow() ruleset.Values {
+// isAhead reports whether the browser fetches something before anybody asked for it.
+func isAhead(h http.Header) bool {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.HasPrefix(firstValue(h, name), "prefetch") {
+			return true
+		}
+	}
+	return false
+}
+
+// valuesNow evaluates all flags, once per request. c is the context of whoever asks, perhaps a copy in a goroutine
+// that goes on when the request's own context is another's already.
+func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 	r.evaluate.Do(func() {
-		r.subject = r.middleware.subjectOf(r.context)
+		r.subject = r.middleware.subjectOf(c)
 		if r.subject.Visitor == "" {
 			r.subject.Visitor = r.visitor
 		}
@@ -111,49 +119,70 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 
 // beforeHeaders writes cookies and gives the block, as the headers are sent.
 func (r *request) beforeHeaders(_ int, h http.Header, injectable bool) []byte {
-	if shared(h) {
+	switch {
+	case r.placed:
+		r.claim(h)
+	case shared(h):
 		return nil // caches hand this response to many people: nothing in it may be one person's
-	}
-	r.writeCookies(h)
-	if r.placed {
-		forgetPage(h)
+	case injectable:
+		r.offered = r.block(h)
 		private(h)
-		return nil
 	}
-	if !injectable {
-		return nil
+	if r.writeCookies(h) {
+		private(h)
 	}
-	private(h)
-	return r.block(h)
+	return r.offered
 }
 
-// writeCookies adds what has changed.
-func (r *request) writeCookies(h http.Header) {
+// claim makes the headers say that a page is one person's, because the template has put their values into it.
+func (r *request) claim(h http.Header) {
+	if shared(h) {
+		r.middleware.log.Error("flags: the page was made public after its values had been placed, so it is private", "path", r.context.Request.URL.Path)
+		h.Set("Cache-Control", "private")
+	}
+	forgetPage(h)
+	private(h)
+}
+
+// writeCookies adds what has changed, once, and reports whether it did.
+func (r *request) writeCookies(h http.Header) (wrote bool) {
 	m, to := r.middleware, headerOnly{h}
 	if r.newPin {
+		r.newPin, wrote = false, true
 		if err := m.jar.savePin(to, r.context.Request, r.pinned); err != nil {
 			m.log.Error("flags: the pin could not be saved, so values may change on the next page", "error", err)
 		}
 	}
 	if r.newVisitor {
+		r.newVisitor, wrote = false, true
 		if err := m.jar.saveVisitor(to, r.context.Request, visitor{r.visitor, m.Flags.Now()}); err != nil {
 			m.log.Error("flags: the visitor's id could not be saved, so the next page mints another", "error", err)
 		}
 	}
+	return wrote
 }
 
-// headerOnly lets a session store add its cookie to headers that are about to be sent.
-type headerOnly struct{ header http.Header }
-
-func (w headerOnly) Header() http.Header       { return w.header }
-func (headerOnly) Write(p []byte) (int, error) { return len(p), nil }
-func (headerOnly) WriteHeader(int)             {}
-
-// pinning is the rules that a request is under.
-type pinning struct {
-	view      service.View
-	at        time.Time // the pinned time
-	pinned    pin       // the session's; zero if it has none that counts
-	newPin    bool      // the session is to get it
-	returning bool      // the request brought a pin that counts, so the subject is likely to come again
+// place gives the block to a template that wants to say where it stands; nothing if the page has it already, will
+// have it, or must not have it.
+func (r *request) place() []byte {
+	if r.placed || !r.document {
+		return nil
+	}
+	w := &r.writer
+	if !w.opened {
+		h := r.context.Writer.Header()
+		r.placed = !shared(h)
+		if !r.placed {
+			return nil
+		}
+		return r.block(h)
+	}
+	// The page is on its way, so its headers are done. Its block can still be had if the writer is looking for the
+	// place with nothing kept back, or has given up, since it took the page for a fragment.
+	waiting, fragment := w.block != nil && w.keeps == 0, w.block == nil && !w.scan.seen
+	if !waiting && !fragment {
+		return nil
+	}
+	r.placed, w.block = true, nil
+	return r.offered
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/gin-gonic/gin"
@@ -19,8 +20,8 @@ type headerHook interface {
 	beforeHeaders(status int, h http.Header, injectable bool) []byte
 }
 
-// A writer puts a block into an HTML page while the page passes through: no byte
-// of the page is copied or waits, but for the few bytes of a tag's name that a
+// A writer puts a block into an HTML page while the page passes through: nothing
+// of the page waits, but for the few bytes of a tag's name that a
 // write or a flush cut in two. Every other response passes unchanged, and all get
 // their headers from the hook.
 //
@@ -173,6 +174,9 @@ func (w *writer) search(p []byte) (int, error) {
 	} else if err := w.release(); err != nil {
 		return 0, err
 	}
+	if where == placeFound && len(p) <= joinable {
+		return w.join(p, at)
+	}
 	n, err := w.ResponseWriter.Write(p[:at]) // even if empty: the headers go when the host expects it
 	switch {
 	case err != nil:
@@ -188,6 +192,27 @@ func (w *writer) search(p []byte) (int, error) {
 	}
 	rest, err := w.ResponseWriter.Write(p[at:])
 	return n + rest, err
+}
+
+// joinable is the most bytes of a write that are copied to be sent together with
+// the block: for a page of a usual size, the copy costs less than a further chunk
+// of the response and the system call that it takes.
+const joinable = 32 << 10
+
+// joints are buffers in which pages and blocks are joined; no response keeps one.
+var joints = sync.Pool{New: func() any { return new([]byte) }}
+
+// join sends p with the block, and what was kept behind it, before p[at].
+func (w *writer) join(p []byte, at int) (int, error) {
+	buffer := joints.Get().(*[]byte)
+	defer joints.Put(buffer)
+	b := append((*buffer)[:0], p[:at]...)
+	b = append(b, w.block...)
+	b = append(b, w.kept[:w.keeps]...)
+	b = append(b, p[at:]...)
+	*buffer, w.block, w.keeps = b, nil, 0
+	n, err := w.ResponseWriter.Write(b)
+	return n - min(len(b)-len(p), max(n-at, 0)), err
 }
 
 // inject sends the block and what was kept, which begins right behind it.

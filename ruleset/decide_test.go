@@ -19,8 +19,12 @@ type decision struct {
 var decisions = []decision{
 	{ruleset.FlagNotFound, "", func(f *ruleset.Flag, _ *ruleset.Definition, _ *ruleset.Subject) { f.Archived = true }},
 	{ruleset.Killed, "off", func(f *ruleset.Flag, _ *ruleset.Definition, _ *ruleset.Subject) { f.Killed = true }},
-	{ruleset.PlanUnknown, "off", func(f *ruleset.Flag, _ *ruleset.Definition, s *ruleset.Subject) { f.TierRequired, s.Plan = "pro", "gone" }},
-	{ruleset.PlanExcluded, "off", func(f *ruleset.Flag, _ *ruleset.Definition, s *ruleset.Subject) { f.TierRequired, s.Plan = "pro", "free" }},
+	{ruleset.PlanUnknown, "off", func(f *ruleset.Flag, _ *ruleset.Definition, s *ruleset.Subject) {
+		f.TierRequired, s.Plan = "pro", "gone"
+	}},
+	{ruleset.PlanExcluded, "off", func(f *ruleset.Flag, _ *ruleset.Definition, s *ruleset.Subject) {
+		f.TierRequired, s.Plan = "pro", "free"
+	}},
 	{ruleset.Error, "default", func(f *ruleset.Flag, _ *ruleset.Definition, _ *ruleset.Subject) {
 		f.Rules = append(f.Rules, serve("no such variant"))
 	}},

@@ -29,11 +29,10 @@ func seed(salt, purpose, ruleSeed string) uint64 {
 // unitHash is the unit's part of a draw: XXH64 of its bytes.
 func unitHash(unit string) uint64 { return xxhash.Sum64String(unit) }
 
-// draw mixes the two parts with the finalizer of SplitMix64 (Steele, Lea and Flood 2014; constants of Stafford's
-// variant 13), applied twice, so that one unit's draws for two flags are independent.
-func draw(seed, unit uint64) uint64 { return finalize(finalize(seed^unit) + seed) }
-
-func finalize(x uint64) uint64 {
+// draw mixes the two parts, which are hashes already, with the finalizer of SplitMix64 (Steele, Lea and Flood 2014;
+// constants of Stafford's variant 13), so that one unit's draws for two flags are independent.
+func draw(seed, unit uint64) uint64 {
+	x := seed ^ unit
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31

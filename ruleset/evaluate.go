@@ -9,23 +9,20 @@ func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
 	if len(r.hidden) > 0 {
 		set.denied = r.denied(&subject)
 	}
-	if len(r.dynamic) == 0 {
-		return Values{set}
-	}
-	var values [stackSlots]value
-	var units [stackSlots]unitDraw
-	e := evaluation{revision: r, subject: &subject, plan: subject.Plan, now: at, cells: set.cells, values: values[:0], units: units[:0]}
-	e.prepare()
+	e := r.begin(&subject, at, set.cells)
+	e.decideSimple(&r.simple)
 	for _, i := range r.dynamic {
 		e.cells[i] = e.decide(&r.nodes[i])
 	}
+	e.end()
 	return Values{set}
 }
 
-// evaluation is one subject's turn through a revision.
+// evaluation is one subject's turn through a revision. Finished ones are used again, since what a rule reads may
+// escape to the heap and they would be allocated for each subject.
 type evaluation struct {
 	revision *Revision
-	subject  *Subject
+	subject  Subject
 	plan     string // the subject's, but while asking what an upgrade would give
 	now      time.Time
 	cells    []cell     // decided so far
@@ -48,9 +45,6 @@ const (
 	reservedSlots
 )
 
-// stackSlots is how many slots need no allocation.
-const stackSlots = 24
-
 // unitDraw is a slot's hash as a unit, made when first asked for.
 type unitDraw struct {
 	hash  uint64
@@ -63,15 +57,14 @@ const (
 	unitHashed
 )
 
-// prepare reads once whatever rules may ask for.
-func (e *evaluation) prepare() {
-	slots := reservedSlots + len(e.revision.attributes)
-	if slots <= cap(e.values) {
-		e.values, e.units = e.values[:slots], e.units[:slots]
-	} else {
-		e.values, e.units = make([]value, slots), make([]unitDraw, slots)
+// begin reads once whatever rules may ask for.
+func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
+	e, ok := r.finished.Get().(*evaluation)
+	if !ok {
+		slots := reservedSlots + len(r.attributes)
+		e = &evaluation{revision: r, values: make([]value, slots), units: make([]unitDraw, slots)}
 	}
-	s := e.subject
+	e.subject, e.plan, e.now, e.cells = *s, s.Plan, at, cells
 	user := s.User
 	if user == "" {
 		user = s.Visitor
@@ -81,12 +74,23 @@ func (e *evaluation) prepare() {
 	e.setID(slotTenant, s.Tenant)
 	e.setID(slotPlan, s.Plan)
 	e.setID(unitUser, user)
-	if e.revision.timed {
-		e.values[slotNow] = value{kind: instant, raw: e.now}
+	if r.timed {
+		e.values[slotNow] = value{kind: instant, raw: at}
 	}
-	for i, name := range e.revision.attributes {
-		e.values[reservedSlots+i] = valueOf(s.Attributes[name])
+	if len(s.Attributes) > 0 {
+		for i, name := range r.attributes {
+			e.values[reservedSlots+i] = valueOf(s.Attributes[name])
+		}
 	}
+	return e
+}
+
+// end forgets the subject.
+func (e *evaluation) end() {
+	clear(e.values)
+	clear(e.units)
+	*e = evaluation{revision: e.revision, values: e.values, units: e.units}
+	e.revision.finished.Put(e)
 }
 
 func (e *evaluation) setID(slot int, id string) {

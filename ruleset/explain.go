@@ -54,8 +54,8 @@ func (r *Revision) Explain(key string, subject Subject, at time.Time) Explanatio
 	}
 	n := &r.nodes[i]
 	out.Detail = n.detail(values.set.cells[i])
-	e := &evaluation{revision: r, subject: &subject, plan: subject.Plan, now: at, cells: values.set.cells}
-	e.prepare()
+	e := r.begin(&subject, at, values.set.cells)
+	defer e.end()
 	x := explainer{evaluation: e, node: n, cell: values.set.cells[i]}
 	x.explain()
 	out.Steps = x.steps

@@ -34,7 +34,6 @@ func TestOperators(t *testing.T) {
 		{"", ruleset.In, texts{""}, true},            // empty is not missing
 		{5, ruleset.In, texts{"5"}, true},
 		{5.50, ruleset.In, texts{"5.5"}, true},
-		{-0.0 * 1, ruleset.In, texts{"0"}, true},
 		{math.Copysign(0, -1), ruleset.In, texts{"0"}, true},
 		{1e21, ruleset.In, texts{"1000000000000000000000"}, true},
 		{"5.0", ruleset.In, texts{"5"}, false}, // texts are compared as they are

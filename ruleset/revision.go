@@ -1,6 +1,9 @@
 package ruleset
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Revision is a compiled definition. It never changes and is safe for concurrent use.
 type Revision struct {
@@ -13,13 +16,14 @@ type Revision struct {
 
 	nodes    []node // in the order of their keys
 	index    map[string]int32
-	dynamic  []int32 // nodes whose value depends on the subject, prerequisites first
-	visible  []int32 // nodes that the browser sees
-	base     []cell  // the values of all other nodes
-	hidden   []*gate // gates of keys that are no flags here
+	simple   simpleFlags // nodes whose value depends on one simple question
+	dynamic  []int32     // all other nodes whose value depends on the subject, prerequisites first
+	base     []cell      // the values of nodes that depend on nothing; of simple ones, what they have otherwise
+	hidden   []*gate     // gates of keys that are no flags here
 	timed    bool
-	jsonSize int // bytes of the largest JSON of all visible values
+	browser  browserJSON
 	observer Observer
+	finished sync.Pool // of *evaluation
 }
 
 // Observer hears of questions that have no proper answer. Its methods are called where a value is read: they must be
@@ -92,20 +96,23 @@ func (r *Revision) assemble(nodes []node, hidden []*gate) (circular []int32) {
 	}
 	for i := range nodes {
 		r.resolve(&nodes[i])
-		if f := nodes[i].flag; f.source.ClientVisible {
-			r.visible = append(r.visible, int32(i))
-			r.jsonSize += f.largestFragment()
-		}
 		r.timed = r.timed || nodes[i].flag.timed
 	}
 	r.hidden = slices.DeleteFunc(r.hidden, func(g *gate) bool { _, live := r.index[g.key]; return live })
 	order, circular := r.sort()
+	fixed := make([]bool, len(nodes)) // the same for everybody at all times
 	for _, i := range order {
-		if constant, ok := nodes[i].constant(); ok {
-			r.base[i] = constant
-		} else {
+		constant, ok := nodes[i].constant()
+		fixed[i] = ok
+		if !ok {
+			constant, ok = r.simple.add(i, &nodes[i])
+		}
+		if r.base[i] = constant; !ok {
 			r.dynamic = append(r.dynamic, i)
 		}
+	}
+	for i := range nodes {
+		r.browser.add(int32(i), &nodes[i], r.base[i], fixed[i])
 	}
 	return circular
 }
@@ -202,12 +209,4 @@ func (n *node) constant() (cell, bool) {
 		return f.cell(first.serve, TargetingMatch, 1), true
 	}
 	return cell{}, false
-}
-
-func (f *flag) largestFragment() int {
-	largest := 0
-	for i := range f.variants {
-		largest = max(largest, len(f.variants[i].fragment))
-	}
-	return largest
 }

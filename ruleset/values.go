@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
-	"sync/atomic"
+	"sync"
 )
 
 // Values are the values of all flags for one subject. They never change and are safe for concurrent use. The zero
@@ -15,7 +15,8 @@ type valueSet struct {
 	revision *Revision
 	cells    []cell
 	denied   []string // keys that are no flags here, and that the subject's plan excludes
-	json     atomic.Pointer[[]byte]
+	encode   sync.Once
+	json     []byte
 }
 
 // Detail is a value with how it came about.
@@ -146,12 +147,10 @@ func (v Values) JSON() []byte {
 	if v.set == nil {
 		return []byte("{}")
 	}
-	if encoded := v.set.json.Load(); encoded != nil {
-		return *encoded
-	}
-	encoded := v.AppendJSON(make([]byte, 0, v.set.revision.jsonSize+2))
-	v.set.json.Store(&encoded)
-	return encoded
+	v.set.encode.Do(func() {
+		v.set.json = v.AppendJSON(nil)
+	})
+	return v.set.json
 }
 
 // AppendJSON appends what JSON gives.
@@ -159,18 +158,7 @@ func (v Values) AppendJSON(dst []byte) []byte {
 	if v.set == nil {
 		return append(dst, '{', '}')
 	}
-	r := v.set.revision
-	start := len(dst)
-	for _, i := range r.visible {
-		if variant := v.set.cells[i].variant; variant != noVariant {
-			dst = append(dst, r.nodes[i].flag.variants[variant].fragment...)
-		}
-	}
-	if len(dst) == start {
-		return append(dst, '{', '}')
-	}
-	dst[start] = '{' // in place of the first comma
-	return append(dst, '}')
+	return v.set.revision.browser.append(dst, v.set.cells)
 }
 
 // find gives a flag and its value, and notes that it was read.

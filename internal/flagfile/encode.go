@@ -211,15 +211,40 @@ func (b builder) shareable(without, s shareable) {
 	}
 }
 
+// valueDepth is the level at which an entry's variants have their values.
+const valueDepth = 7
+
 func (b builder) value(v ruleset.Variant) *node {
-	n, f := parseJSON(v.Value)
+	n, f := parseJSONAt(v.Value, valueDepth)
 	if f != nil {
 		if *b.err == nil {
 			*b.err = fmt.Errorf("variant %q: its value is %s", v.Name, f.message)
 		}
 		return &node{}
 	}
+	n.keepLast()
 	return n
+}
+
+// keepLast leaves each key once in all objects, with the last of its values, as encoding/json reads them.
+func (n *node) keepLast() {
+	last := map[string]int{}
+	for i, e := range n.entries {
+		last[e.key] = i
+		e.value.keepLast()
+	}
+	if len(last) < len(n.entries) {
+		var kept []entry
+		for i, e := range n.entries {
+			if last[e.key] == i {
+				kept = append(kept, e)
+			}
+		}
+		n.entries = kept
+	}
+	for _, item := range n.items {
+		item.keepLast()
+	}
 }
 
 func (e *encoder) encodeOverrides() []*node {

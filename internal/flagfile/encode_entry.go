@@ -34,7 +34,9 @@ func entryNode(root builder, d ruleset.Flag, f *flag) *node {
 		rules = append(rules, b.rule(r, d.Variants))
 	}
 	b.list("prerequisites", prerequisites)
-	b.list("rules", rules)
+	if len(rules) > 0 {
+		b.set("rules", &node{kind: list, items: rules, block: true}) // a line for each, to be compared by
+	}
 	if len(b.node.entries) == 0 {
 		b.node.block = false
 	}

@@ -84,7 +84,11 @@ func (p place) fields(n *node, what string, known ...string) (fields, bool) {
 			continue
 		}
 		n.holed = true
-		p.report(e.pos, "unknown field %q in %s%s", e.key, what, suggestion(e.key, known))
+		help := suggestion(e.key, known)
+		if what == aFlag && slices.Contains(entryFields, e.key) {
+			help = "; it belongs to an environment, as in environments: {production: {enabled: true}}"
+		}
+		p.report(e.pos, "unknown field %q in %s%s", e.key, what, help)
 	}
 	return fields{p, n}, true
 }

@@ -36,6 +36,9 @@ var globalFields = []string{"key", "title", "description", "purpose", "owner", "
 
 var entryFields = []string{"enabled", "killed", "off", "otherwise", "default", "prerequisites", "rules"}
 
+// aFlag is what messages call a flag.
+const aFlag = "a flag"
+
 func (f fields) readFlags() []*flag {
 	var out []*flag
 	seen := map[string]*node{}
@@ -48,7 +51,7 @@ func (f fields) readFlags() []*flag {
 }
 
 func (p place) readFlag(n *node) (*flag, bool) {
-	f, ok := p.fields(n, "a flag", append(globalFields, shareableFields...)...)
+	f, ok := p.fields(n, aFlag, append(globalFields, shareableFields...)...)
 	if !ok {
 		return nil, false
 	}

@@ -11,13 +11,16 @@ import (
 
 // parseJSON reads JSON into nodes. The tokens come from encoding/json, which knows escapes and surrogate pairs; the
 // places are worked out from its offsets.
-func parseJSON(data []byte) (*node, *fault) {
+func parseJSON(data []byte) (*node, *fault) { return parseJSONAt(data, 1) }
+
+// parseJSONAt reads JSON that is to stand at a level of a file.
+func parseJSONAt(data []byte, depth int) (*node, *fault) {
 	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
 		return nil, jsonFault(data, err)
 	}
 	p := &jsonParser{data: data, dec: json.NewDecoder(bytes.NewReader(data)), pos: Position{1, 1}}
 	p.dec.UseNumber()
-	return p.value(1)
+	return p.value(depth)
 }
 
 func jsonFault(data []byte, err error) *fault {

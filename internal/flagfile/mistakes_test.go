@@ -156,7 +156,7 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 			`4:69: flag "y": planned_removal "2027-5-1" must be a date such as 2027-01-31`,
 		}},
 		"a field in the wrong place": {"f.yaml", flagsFile("    type: boolean\n    enabled: true\n    environments:\n      production: {enabeld: true, owner: me}\n"), []string{
-			`8:5: unknown field "enabled" in a flag`,
+			`8:5: unknown field "enabled" in a flag; it belongs to an environment, as in environments: {production: {enabled: true}}`,
 			`10:20: flag "x": unknown field "enabeld" in an environment of a flag; did you mean "enabled"?`,
 			`10:35: flag "x": unknown field "owner" in an environment of a flag`,
 		}},
@@ -303,6 +303,8 @@ func TestHostileShapesAreRefusedBeforeTheyCost(t *testing.T) {
 		"very deep JSON":      {"f.json", strings.Repeat("[", 1_000_000), "exceeded max depth"},
 		"a mapping too large": {"f.yaml", many("k%d: 1\n", 100_000), "too many entries"},
 		"braces too large":    {"f.yaml", "{" + many("k%d: 1, ", 100_000) + "}", "too many entries"},
+		"many environments":   {"f.yaml", "version: 1\nenvironments:\n" + many("  e%d: {}\n", 5_000), "5000 environments"},
+		"many large mappings": {"f.yaml", many("k%d:\n"+many(" a%d: 1\n", 9_000), 60), "too many large mappings"},
 		"a list too large":    {"f.yaml", strings.Repeat("- a\n", 100_000), "too many entries"},
 		"aliases that grow":   {"f.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nversion: [*b, *b]\n", "anchors and aliases"},
 		"a file too large":    {"f.yaml", strings.Repeat("#", MaxSize+1), "too large"},

@@ -14,7 +14,9 @@ const (
 	MaxSize    = 10 << 20 // bytes
 	maxDepth   = 100      // levels of lists and mappings
 	maxItems   = 50_000   // in one list
-	maxEntries = 1_000    // in one mapping of YAML
+	maxEntries = 10_000   // in one mapping of YAML
+	maxEnvs    = 50       // environments in a file, since each is checked by itself
+	maxCost    = 300e6    // of all mappings of YAML together: the entries that stand before each entry, added up
 )
 
 // fault is what keeps a file from being read at all.

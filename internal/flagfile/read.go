@@ -37,6 +37,10 @@ func Read(name string, data []byte) (*File, error) {
 	}
 	p.checkStrings(root)
 	contents := p.readFile(root)
+	if n := len(contents.mentioned()); n > maxEnvs {
+		p.report(root.pos, "the file mentions %d environments: at most %d are allowed", n, maxEnvs)
+		return nil, mistakes.err()
+	}
 	file := contents.assemble(name)
 	file.compile(contents, &mistakes)
 	if err := mistakes.err(); err != nil {
@@ -111,8 +115,7 @@ type settings struct {
 	planNodes, segmentNodes   map[string]*node
 }
 
-// readSettings reads the fields plans and segments. A list that is empty is given all the same: it says that there
-// are none.
+// readSettings reads the fields plans and segments. A list that is empty is given all the same.
 func (f fields) readSettings() settings {
 	s := settings{
 		plansGiven: f.value("plans") != nil, segmentsGiven: f.value("segments") != nil,

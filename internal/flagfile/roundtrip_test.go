@@ -90,6 +90,34 @@ func TestWhatIsTheSameEverywhereStandsOnce(t *testing.T) {
 	}
 }
 
+func TestLargeValuesAreWrittenAndRead(t *testing.T) {
+	var manyKeys, longKey, deep strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&manyKeys, `,"k%d":%d`, i, i)
+	}
+	fmt.Fprintf(&longKey, `{%q:%q}`, strings.Repeat("key ", 10_000), strings.Repeat("value ", 4_000))
+	levels := maxDepth - valueDepth
+	deep.WriteString(strings.Repeat("[", levels) + strings.Repeat("]", levels))
+	d := read(t, "f.yaml", flagsFile("    type: json\n    variants: {v: 1}\n    environments:\n      production: {off: v, otherwise: v, default: v}\n"))
+	for _, value := range []string{"{" + manyKeys.String()[1:] + "}", longKey.String(), deep.String()} {
+		d.Environments[0].Definition.Flags[0].Variants = []ruleset.Variant{{Name: "v", Value: json.RawMessage(value)}}
+		for _, inJSON := range []bool{false, true} {
+			if got := read(t, "f", string(written(t, d, inJSON))); !reflect.DeepEqual(got, d) {
+				t.Errorf("JSON %v: a value of %d bytes did not survive", inJSON, len(value))
+			}
+		}
+	}
+}
+
+func TestOfAValuesRepeatedKeysTheLastIsWritten(t *testing.T) {
+	d := read(t, "f.yaml", flagsFile("    type: json\n    variants: {v: 1}\n    environments:\n      production: {off: v, otherwise: v, default: v}\n"))
+	d.Environments[0].Definition.Flags[0].Variants[0].Value = json.RawMessage(`{"a": 1, "b": {"c": 1, "c": 2}, "a": 3}`)
+	got := read(t, "f.yaml", string(written(t, d, false))).Environments[0].Definition.Flags[0].Variants[0].Value
+	if want := `{"b":{"c":2},"a":3}`; string(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestAMalformedFlagIsNotWritten(t *testing.T) {
 	d := example(t)
 	d.Environments[0].Definition.Flags[0].Malformed = "row is torn"

@@ -22,6 +22,9 @@ func checkShape(tokens token.Tokens) *fault {
 		if n := len(s.open); n > 0 && s.open[n-1].entries > s.open[n-1].limit() {
 			return &fault{pos, fmt.Sprintf("too many entries in one list or mapping: at most %d", s.open[n-1].limit())}
 		}
+		if s.cost > maxCost {
+			return &fault{pos, "too many large mappings; as JSON, the file would be read"}
+		}
 	}
 	return nil
 }
@@ -43,7 +46,10 @@ func refusedToken(t *token.Token) string {
 }
 
 // shape follows which lists and mappings are open.
-type shape struct{ open []collection }
+type shape struct {
+	open []collection
+	cost int
+}
 
 type collection struct {
 	style   style
@@ -77,7 +83,7 @@ func (s *shape) add(tokens token.Tokens, i int, pos Position) {
 		s.closeFlow()
 	case token.CollectEntryType:
 		if s.inFlow() {
-			s.open[len(s.open)-1].entries++
+			s.count(&s.open[len(s.open)-1])
 		}
 	case token.SequenceEntryType:
 		s.block(blockList, pos.Column)
@@ -86,6 +92,13 @@ func (s *shape) add(tokens token.Tokens, i int, pos Position) {
 			s.block(blockMapping, tokenPosition(tokens[i-1]).Column)
 		}
 	}
+}
+
+func (s *shape) count(c *collection) {
+	if c.style == blockMapping || c.style == flowMapping {
+		s.cost += c.entries
+	}
+	c.entries++
 }
 
 func (s *shape) inFlow() bool {
@@ -106,7 +119,7 @@ func (s *shape) block(style style, column int) {
 	for n := len(s.open); n > 0 && !s.inFlow(); n = len(s.open) {
 		top := &s.open[n-1]
 		if top.column == column && top.style == style {
-			top.entries++
+			s.count(top)
 			return
 		}
 		if top.column < column || top.column == column && style == blockList {

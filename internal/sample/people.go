@@ -1,0 +1,129 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/sessions"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// Tenant is a rental company that uses Toprent.
+type Tenant struct {
+	ID, Name, Country string
+	Plan              string // to begin with
+	Colour            string // of its own, where its plan has custom branding
+}
+
+// Person works for a tenant.
+type Person struct {
+	ID, Name, Email, Role string
+	Tenant                Tenant
+}
+
+var tenants = []Tenant{
+	{"acme", "Acme Apartments", "DE", "pro", "teal"},
+	{"globex", "Globex Holiday Homes", "DE", "free", "orange"},
+	{"initech", "Initech Corporate Stays", "US", "enterprise", "violet"},
+}
+
+var people = []Person{
+	{"u-ann", "Ann Becker", "ann@acme.example", "admin", tenants[0]},
+	{"u-ben", "Ben Vogel", "ben@acme.example", "clerk", tenants[0]},
+	{"u-cem", "Cem Aydin", "cem@globex.example", "admin", tenants[1]},
+	{"u-dora", "Dora Lang", "dora@globex.example", "clerk", tenants[1]},
+	{"u-eve", "Eve Miller", "eve@initech.example", "admin", tenants[2]},
+	{"u-tom", "Tom of Toprent", "tom@toprent.app", "support", tenants[2]},
+}
+
+// sessionName is the cookie of the sample's own sign-in, which asks for no password: anybody may be anybody.
+func (s *Site) sessionName() string {
+	if s.secure {
+		return "__Host-sample"
+	}
+	return "sample"
+}
+
+// person is who is signed in; false for a visitor.
+func (s *Site) person(c *gin.Context) (Person, bool) {
+	session, err := s.sessions.Get(c.Request, s.sessionName())
+	if err != nil {
+		return Person{}, false
+	}
+	id, _ := session.Values["person"].(string)
+	return personByID(id)
+}
+
+func personByID(id string) (Person, bool) {
+	i := slices.IndexFunc(people, func(p Person) bool { return p.ID == id })
+	if i < 0 {
+		return Person{}, false
+	}
+	return people[i], true
+}
+
+// changePerson signs somebody in, or out.
+func (s *Site) changePerson(c *gin.Context) {
+	id := c.PostForm("person")
+	if _, known := personByID(id); id != "" && !known {
+		s.problem(c, http.StatusUnprocessableEntity, "There is no such person", "Choose one of the people in the list at the top right.")
+		return
+	}
+	session, _ := s.sessions.New(c.Request, s.sessionName())
+	session.Values = map[any]any{"person": id}
+	session.Options = &sessions.Options{Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode, MaxAge: 30 * 24 * 3600}
+	if err := session.Save(c.Request, c.Writer); err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Redirect(http.StatusSeeOther, localPath(c.PostForm("next")))
+}
+
+// localPath is one of the site's own pages: whatever else a form says leads home.
+func localPath(path string) string {
+	for _, link := range links {
+		if path == link.Path {
+			return path
+		}
+	}
+	return "/"
+}
+
+// subject tells the middleware who is asking. The plan and the add-ons are read anew for each request, so that a
+// change shows on the next page; if they cannot be read, the plan is unknown and everything else goes on.
+func (s *Site) subject(c *gin.Context) (ruleset.Subject, error) {
+	person, ok := s.person(c)
+	if !ok {
+		return ruleset.Subject{}, nil
+	}
+	subject := ruleset.Subject{
+		User:   person.ID,
+		Tenant: person.Tenant.ID,
+		Attributes: map[string]any{
+			"country": person.Tenant.Country,
+			"email":   person.Email,
+			"role":    person.Role,
+		},
+	}
+	plan, addOns, err := s.subscription(c.Request.Context(), person.Tenant.ID)
+	if err != nil {
+		s.log.Error("the subscription could not be read, so its plan is unknown", "tenant", person.Tenant.ID, "error", err)
+		return subject, nil
+	}
+	subject.Plan, subject.AddOns = plan, addOns
+	return subject, nil
+}
+
+// subscription is what a tenant has bought.
+func (s *Site) subscription(ctx context.Context, tenant string) (plan string, addOns []string, err error) {
+	plan, err = s.store.TenantPlan(ctx, tenant)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return "", nil, err
+	}
+	addOns, err = s.store.TenantAddOns(ctx, tenant)
+	return plan, addOns, err
+}

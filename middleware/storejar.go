@@ -1,0 +1,54 @@
+package middleware
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gorilla/sessions"
+)
+
+// storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good.
+type storeJar struct {
+	store                sessions.Store
+	pinName, visitorName string
+	secure               bool
+}
+
+// sessionValue is the key within each session.
+const sessionValue = "v"
+
+// pinAge is longer than a pin lives, so that the pinned time of a session never goes back.
+const pinAge = 24 * time.Hour
+
+func (j *storeJar) pin(r *http.Request) (pin, bool) { return decodePin(j.get(r, j.pinName)) }
+
+func (j *storeJar) visitor(r *http.Request) (visitor, bool) {
+	return decodeVisitor(j.get(r, j.visitorName))
+}
+
+func (j *storeJar) savePin(w http.ResponseWriter, r *http.Request, p pin) error {
+	return j.save(w, r, j.pinName, p.encode(), pinAge)
+}
+
+func (j *storeJar) saveVisitor(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return j.save(w, r, j.visitorName, v.encode(), visitorAge)
+}
+
+func (j *storeJar) get(r *http.Request, name string) string {
+	session, err := j.store.Get(r, name)
+	if err != nil || session == nil {
+		return ""
+	}
+	text, _ := session.Values[sessionValue].(string)
+	return text
+}
+
+func (j *storeJar) save(w http.ResponseWriter, r *http.Request, name, text string, age time.Duration) error {
+	session, err := j.store.Get(r, name) // with an error it is a new session all the same
+	if session == nil {
+		return err
+	}
+	session.Values[sessionValue] = text
+	session.Options = &sessions.Options{Path: "/", MaxAge: int(age / time.Second), HttpOnly: true, Secure: j.secure, SameSite: http.SameSiteLaxMode}
+	return j.store.Save(r, w, session)
+}

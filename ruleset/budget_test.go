@@ -1,0 +1,86 @@
+package ruleset_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestBudgetsOfAllocations(t *testing.T) {
+	r, subjects := sound(t, hundredFlags()), thousandSubjects()
+	v := r.Evaluate(subjects[0], noon)
+	buffer := make([]byte, 0, 512)
+	next := 0
+	for name, c := range map[string]struct {
+		most float64
+		do   func()
+	}{
+		"one check by key":      {0, func() { sink.on = v.On("feature-055") }},
+		"one unknown key":       {0, func() { sink.on = v.On("no-such-feature") }},
+		"one text by key":       {0, func() { sink.on = v.String("feature-095", "") == "a" }},
+		"all hundred":           {2, func() { sink.values = r.Evaluate(subjects[next%1000], noon) }},
+		"all hundred with JSON": {3, func() { sink.json = r.Evaluate(subjects[next%1000], noon).JSON() }},
+		"JSON once more":        {0, func() { sink.json = v.JSON() }},
+		"a subject's key":       {0, func() { buffer = r.AppendKey(buffer[:0], &subjects[next%1000]) }},
+	} {
+		got := testing.AllocsPerRun(1000, func() { c.do(); next++ })
+		if got > c.most && !underRace {
+			t.Errorf("%s: %v allocations, at most %v are allowed", name, got, c.most)
+		}
+	}
+}
+
+// medianRatio runs blocks of two things in turn and gives the median of the ratios of their times. Each side of a
+// pair counts with the quicker of two blocks, so that what else the machine does hardly shows.
+func medianRatio(pairs, block int, a, b func(i int)) float64 {
+	run := func(f func(int)) time.Duration {
+		start := time.Now()
+		for i := range block {
+			f(i)
+		}
+		return time.Since(start)
+	}
+	ratios := make([]float64, pairs)
+	for i := range ratios {
+		a1, b1, a2, b2 := run(a), run(b), run(a), run(b)
+		ratios[i] = float64(min(a1, a2)) / float64(min(b1, b2))
+	}
+	slices.Sort(ratios)
+	return ratios[pairs/2]
+}
+
+// The budget is a ratio, so that it holds on any machine. A busy one can spoil a measurement but not make it better,
+// so one good measurement of ten is enough.
+func TestAllHundredWithJSONCostAThirdOfTheFloorAtMost(t *testing.T) {
+	r, f, subjects := sound(t, hundredFlags()), newFloor(hundredFlags()), thousandSubjects()
+	best := 1e9
+	for range 10 {
+		ratio := medianRatio(151, 100,
+			func(i int) { sink.json = r.Evaluate(subjects[i%1000], noon).JSON() },
+			func(i int) { sink.json = f.evaluate(subjects[i%1000].User) })
+		if best = min(best, ratio); best <= 0.3 {
+			break
+		}
+	}
+	t.Logf("%.3f of the floor", best)
+	if best > 0.3 && !underRace {
+		t.Errorf("all hundred with JSON cost %.2f of the floor, at most 0.3 is allowed", best)
+	}
+}
+
+func TestOneCheckByKeyTakesTwentyNanosecondsAtMost(t *testing.T) {
+	const most, checks = 20 * time.Nanosecond, 10_000
+	v := sound(t, hundredFlags()).Evaluate(thousandSubjects()[0], noon)
+	best := time.Hour
+	for range 300 { // the quickest, for the same reason
+		start := time.Now()
+		for range checks {
+			sink.on = v.On("feature-055")
+		}
+		best = min(best, time.Since(start)/checks)
+	}
+	t.Logf("%v a check", best)
+	if best > most && !underRace {
+		t.Errorf("one check by key takes %v, at most %v is allowed", best, most)
+	}
+}
