@@ -49,15 +49,18 @@ func (a *about) flag(key string) (models.FeatureFlag, bool) {
 
 // put adds a flag, or changes what is written about it.
 func (a *about) put(doc FlagDocument) {
+	for _, text := range []string{doc.Title, doc.Description, doc.Purpose, doc.Owner, doc.Category, doc.Lifecycle, doc.Salt} {
+		if message := unstorable(text); message != "" {
+			a.problems = append(a.problems, ruleset.Problem{Flag: doc.Key, Message: message})
+		}
+	}
 	flag, exists := a.byKey[doc.Key]
 	if exists {
 		a.problems = append(a.problems, keepsIdentity(flag, doc.Kind, doc.Type, doc.Salt)...)
 		a.change(flag, doc)
 		return
 	}
-	if problems := checkNew(doc); len(problems) > 0 {
-		a.problems = append(a.problems, problems...)
-	}
+	a.problems = append(a.problems, checkNew(doc)...)
 	salt := doc.Salt
 	if salt == "" {
 		salt = rand.Text()

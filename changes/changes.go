@@ -44,19 +44,13 @@ var (
 	errReason = errors.New("a reason is required: say in a few words why")
 )
 
-func requireAuthor(author string) error {
+// checkNames refuses a change whose author is missing, or whose author or reason no database could hold.
+func checkNames(author, reason string) error {
 	if strings.TrimSpace(author) == "" {
 		return errAuthor
 	}
-	return nil
-}
-
-func requireAuthorAndReason(author, reason string) error {
-	if err := requireAuthor(author); err != nil {
-		return err
-	}
-	if strings.TrimSpace(reason) == "" {
-		return errReason
+	if message := unstorable(author + reason); message != "" {
+		return errors.New("author or reason: " + message)
 	}
 	return nil
 }

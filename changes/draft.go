@@ -3,8 +3,10 @@ package changes
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -104,6 +106,9 @@ func (d *draft) putFlag(flag ruleset.Flag, killed bool) {
 	for _, problem := range keepsIdentity(global, flag.Kind, flag.Type, flag.Salt) {
 		d.refuse(problem)
 	}
+	if !d.storable(ruleset.Problem{Flag: flag.Key}, flag.TierRequired, flag.Off, flag.Otherwise, flag.Default) {
+		return
+	}
 	row, existed := d.flags.get(flag.Key)
 	flag.Killed = killed
 	if existed {
@@ -151,13 +156,15 @@ func (d *draft) putSegment(segment ruleset.Segment) {
 		d.refuse(ruleset.Problem{Segment: segment.Key, Message: err.Error()})
 		return
 	}
-	if d.validKey(segment.Key, ruleset.Problem{Segment: segment.Key}) {
+	at := ruleset.Problem{Segment: segment.Key}
+	if d.validKey(segment.Key, at) && d.storable(at, segment.Title) {
 		d.segments.put(segment.Key, row)
 	}
 }
 
 func (d *draft) putPlan(plan ruleset.Plan) {
-	if d.validKey(plan.Key, ruleset.Problem{Plan: plan.Key}) {
+	at := ruleset.Problem{Plan: plan.Key}
+	if d.validKey(plan.Key, at) && d.storable(at, append([]string{plan.Title}, plan.Features...)...) {
 		d.plans.put(plan.Key, models.PlanOf(plan))
 	}
 }
@@ -182,6 +189,9 @@ func (d *draft) putOverride(override ruleset.Override) {
 		d.refuse(at)
 		return
 	}
+	if !d.storable(at, override.User, override.Tenant, override.Variant, override.Reason) {
+		return
+	}
 	row := models.OverrideOf(override, flag)
 	row.ID, row.CreatedBy, row.CreatedAt = uuid.NewString(), d.author, models.At(d.now)
 	d.overrides.put(keyOf(override), row)
@@ -195,4 +205,23 @@ func (d *draft) validKey(key string, at ruleset.Problem) bool {
 	at.Message = "a key must match ^[a-z0-9][a-z0-9._-]{0,127}$"
 	d.refuse(at)
 	return false
+}
+
+// storable refuses texts that a database cannot hold.
+func (d *draft) storable(at ruleset.Problem, texts ...string) bool {
+	for _, text := range texts {
+		if at.Message = unstorable(text); at.Message != "" {
+			d.refuse(at)
+			return false
+		}
+	}
+	return true
+}
+
+// unstorable says why a database could not hold the text, or nothing if it can.
+func unstorable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
+		return ""
+	}
+	return fmt.Sprintf("the text %q holds a NUL or is not UTF-8: write it anew", text)
 }

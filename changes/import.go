@@ -28,7 +28,7 @@ type Imported struct {
 //
 // It returns a RefusedError with every mistake of the whole document, or ErrUnavailable.
 func (c *Changes) Import(ctx context.Context, doc Document, options ImportOptions) (imported Imported, err error) {
-	if err := requireAuthor(options.Author); err != nil {
+	if err := checkNames(options.Author, options.Reason); err != nil {
 		return Imported{}, err
 	}
 	if options.Reason == "" {

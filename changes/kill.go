@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/toprent/flags/models"
 )
@@ -23,8 +24,11 @@ func (c *Changes) Lift(ctx context.Context, environment, key, author, reason str
 }
 
 func (c *Changes) setKilled(ctx context.Context, environment, key, author, reason string, killed bool) (published Published, err error) {
-	if err := requireAuthorAndReason(author, reason); err != nil {
+	if err := checkNames(author, reason); err != nil {
 		return Published{}, err
+	}
+	if strings.TrimSpace(reason) == "" {
+		return Published{}, errReason
 	}
 	kind := kindLift
 	if killed {

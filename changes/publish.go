@@ -22,7 +22,7 @@ type Change struct {
 // nothing different publish nothing; what environments share about a flag changes without a revision, since it
 // changes no value.
 func (c *Changes) Publish(ctx context.Context, change Change) (published Published, err error) {
-	if err := requireAuthor(change.Author); err != nil {
+	if err := checkNames(change.Author, change.Reason); err != nil {
 		return Published{}, err
 	}
 	err = c.write(ctx, "publish", func(tx *models.Tx) error {

@@ -189,6 +189,26 @@ var publishCases = map[string]func(*testing.T, *storage){
 		}
 		wantEqual(t, "the head", s.head(prod).Number, int64(0))
 	},
+	"texts that no database can hold are refused": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		for _, text := range []string{"a\x00b", "\xff"} {
+			flag := newFlag("b")
+			flag.About.Title = text
+			for _, edit := range []changes.Edit{
+				flag, changes.PutPlan{Plan: ruleset.Plan{Key: "pro", Title: text}},
+				changes.PutSegment{Segment: ruleset.Segment{Key: "pilots", Title: text, When: ruleset.Condition{Attribute: "x", Operator: ruleset.Exists}}},
+				changes.PutOverride{Override: ruleset.Override{Flag: "a", User: text, Variant: "on"}},
+				changes.PutOverride{Override: ruleset.Override{Flag: "a", User: "u", Variant: "on", Reason: text}},
+			} {
+				_, err := s.tries(edit)
+				wantError[*changes.RefusedError](t, err)
+			}
+			if _, err := s.changes.Kill(t.Context(), prod, "a", "ann", text); err == nil {
+				t.Errorf("killed because of %q", text)
+			}
+		}
+		wantEqual(t, "the head", s.head(prod).Number, int64(1))
+	},
 	"environments know nothing of each other": func(t *testing.T, s *storage) {
 		s.publishes(newFlag("a"))
 		wantEqual(t, "staging", s.head("staging"), ruleset.ID{Environment: "staging"})

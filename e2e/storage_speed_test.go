@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pgtest"
@@ -56,12 +57,11 @@ func BenchmarkStorage(b *testing.B) {
 func benchmarkStorage(b *testing.B, store *models.Store) {
 	defer store.Close()
 	c := changes.New(store)
-	b.Run("import of 1000 flags and 10000 overrides", func(b *testing.B) {
-		b.N = 1 // it can be done once only
-		if _, err := c.Import(b.Context(), large(), changes.ImportOptions{Author: "ann"}); err != nil {
-			b.Fatal(err)
-		}
-	})
+	began := time.Now()
+	if _, err := c.Import(b.Context(), large(), changes.ImportOptions{Author: "ann"}); err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("import of 1,000 flags and 10,000 overrides: %s", time.Since(began).Round(time.Millisecond))
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
 			head, err := store.Head(b.Context(), prod)

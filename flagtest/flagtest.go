@@ -1,5 +1,5 @@
 // Package flagtest helps an app to test what it does with flags: with one on, with one off, in one line, without a
-// database.
+// database, and on a clock that stands still.
 //
 //	app := newApp(flagtest.With(t, "new-home", true))
 package flagtest
@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -64,7 +65,8 @@ func Service(t testing.TB, source service.Source) *service.FeatureFlagService {
 // Environment is the environment that flags are in.
 const Environment = "test"
 
-// Definition makes flags that serve everybody these values, as With does. They are all client-visible.
+// Definition makes flags that serve everybody these values, as With does. They are all client-visible. What could not
+// be published, such as a key that is none, ends the test.
 func Definition(t testing.TB, keysAndValues ...any) ruleset.Definition {
 	t.Helper()
 	if len(keysAndValues)%2 != 0 {
@@ -78,30 +80,41 @@ func Definition(t testing.TB, keysAndValues ...any) ruleset.Definition {
 		}
 		def.Flags = append(def.Flags, flag(t, key, keysAndValues[i+1]))
 	}
+	if _, err := ruleset.Compile(ruleset.ID{Environment: Environment}, def, nil); err != nil {
+		t.Fatalf("flagtest: %v", err)
+	}
 	return def
 }
 
 func flag(t testing.TB, key string, value any) ruleset.Flag {
 	t.Helper()
-	f := ruleset.Flag{Key: key, Kind: ruleset.Release, Type: ruleset.JSON, Salt: key, Enabled: true, ClientVisible: true}
-	if on, ok := value.(bool); ok {
-		f.Type, f.Otherwise = ruleset.Boolean, "off"
-		if on {
-			f.Otherwise = "on"
-		}
-		return f
-	}
-	switch value.(type) {
-	case string:
-		f.Type = ruleset.String
-	case int, int32, int64, uint, uint32, uint64, float32, float64:
-		f.Type = ruleset.Number
-	}
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		t.Fatalf("flagtest: the value of %s is no JSON: %v", key, err)
 	}
+	f := ruleset.Flag{Key: key, Kind: ruleset.Release, Type: typeOf(value), Salt: key, Enabled: true, ClientVisible: true}
+	if f.Type == ruleset.Boolean {
+		f.Otherwise = "off"
+		if string(encoded) == "true" {
+			f.Otherwise = "on"
+		}
+		return f
+	}
 	f.Variants = []ruleset.Variant{{Name: "value", Value: encoded}}
 	f.Off, f.Otherwise, f.Default = "value", "value", "value"
 	return f
+}
+
+// typeOf is the type of flag that has such values.
+func typeOf(value any) ruleset.Type {
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.Bool:
+		return ruleset.Boolean
+	case reflect.String:
+		return ruleset.String
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return ruleset.Number
+	}
+	return ruleset.JSON
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type Source struct {
 	mu        sync.Mutex
 	now       time.Time
 	revisions []revision // number n at n-1
+	published uint64     // times, those that were restored away included
 	floor     int64
 	down      error
 	reads     map[string]time.Time
@@ -34,13 +36,14 @@ func NewSource() *Source {
 	return &Source{now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), reads: map[string]time.Time{}}
 }
 
-// Publish makes a definition the newest revision. Services see it when they refresh.
+// Publish makes a definition, which must not be changed afterwards, the newest revision. Services see it when they
+// refresh.
 func (s *Source) Publish(definition ruleset.Definition) ruleset.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	number := int64(len(s.revisions) + 1)
-	id := ruleset.ID{Environment: Environment, Number: number}
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(number)), uint64(s.now.UnixNano())))
+	s.published++
+	id := ruleset.ID{Environment: Environment, Number: int64(len(s.revisions) + 1)}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, s.published)) // so that no two are the same
 	copy(id.Digest[:], sum[:])
 	s.revisions = append(s.revisions, revision{id, definition, s.now})
 	return id
@@ -53,7 +56,8 @@ func (s *Source) Recall() {
 	s.floor = int64(len(s.revisions))
 }
 
-// Restore goes back to a revision as a restored backup does: all later ones are gone, and their numbers come again.
+// Restore goes back to a revision as a restored backup does: all later ones are gone, and their numbers come again,
+// with other digests. Restore(0) goes back to before the first.
 func (s *Source) Restore(number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,10 +121,13 @@ func (s *Source) Recent(_ context.Context, environment string, since time.Time) 
 func (s *Source) Load(_ context.Context, id ruleset.ID) (ruleset.Definition, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id.Number < 1 || id.Number > int64(len(s.revisions)) {
-		return ruleset.Definition{}, errors.New("no such revision")
+	if err := s.refuse(id.Environment); err != nil {
+		return ruleset.Definition{}, err
 	}
-	return s.revisions[id.Number-1].definition, s.refuse(id.Environment)
+	if id.Number < 1 || id.Number > int64(len(s.revisions)) || s.revisions[id.Number-1].id != id {
+		return ruleset.Definition{}, fmt.Errorf("there is no revision %d with digest %s", id.Number, id.Digest)
+	}
+	return s.revisions[id.Number-1].definition, nil
 }
 
 // RecordReads satisfies service.Source.

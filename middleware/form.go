@@ -19,7 +19,7 @@ import (
 // formField is the name of the hidden field that carries a form's pin.
 const formField = "_flags_pin"
 
-// maxFormPeek is how much of a form is looked through for its pin, in bytes. Forms of files put theirs first.
+// maxFormPeek is how much of a form is looked through for its pin, in bytes.
 const maxFormPeek = 64 << 10
 
 // formLife is how old the revision of a form's pin can be: the page may have been under it for a pin's life already.
@@ -34,11 +34,7 @@ func (s signer) sign(p pin, now time.Time) (string, error) {
 
 // open gives the pin of a form that was rendered in the last 30 minutes.
 func (s signer) open(value string, now time.Time) (pin, bool) {
-	var text string
-	if value == "" || len(value) > maxCookie || securecookie.DecodeMulti(formField, value, &text, s.codecs...) != nil {
-		return pin{}, false
-	}
-	rendered, rest, _ := strings.Cut(text, "~")
+	rendered, rest, _ := strings.Cut(open(s.codecs, formField, value), "~")
 	seconds, err := strconv.ParseInt(rendered, 36, 64)
 	if err != nil || now.Sub(time.Unix(seconds, 0)) >= service.FormPinLife {
 		return pin{}, false
@@ -61,69 +57,86 @@ func (f Flags) Pin() template.HTML {
 	return template.HTML(`<input type="hidden" name="` + formField + `" value="` + token + `">`)
 }
 
-// formPin reads the pin that a posted form carries. The body is left as it was.
-func (m *middleware) formPin(r *http.Request) (pin, bool) {
+// formPin reads the pin that a posted form carries. The handler finds the body as it came, and as soon as it comes: no
+// more of it is read than is needed to find the pin.
+func (m *middleware) formPin(r *http.Request, now time.Time) (pin, bool) {
 	if r.Body == nil || r.Body == http.NoBody || isRead(r) {
 		return pin{}, false
 	}
-	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" && kind != "multipart/form-data" {
+	kind, parameters, err := mime.ParseMediaType(firstValue(r.Header, "Content-Type"))
+	if err != nil {
 		return pin{}, false
 	}
-	head := peek(r)
-	if !bytes.Contains(head, []byte(formField)) {
-		return pin{}, false
+	var token string
+	switch body := (&beginning{body: r.Body}); kind {
+	case "application/x-www-form-urlencoded":
+		token = urlencodedField(body)
+		r.Body = body.putBack()
+	case "multipart/form-data":
+		token = multipartField(body, parameters["boundary"])
+		r.Body = body.putBack()
 	}
-	field := urlencodedField
-	if kind == "multipart/form-data" {
-		field = func(body []byte) string { return multipartField(body, parameters["boundary"]) }
-	}
-	return m.forms.open(field(head), m.Flags.Now())
+	return m.forms.open(token, now)
 }
 
-// peek reads the beginning of the body and puts it back.
-func peek(r *http.Request) []byte {
-	head, err := io.ReadAll(io.LimitReader(r.Body, maxFormPeek))
-	rest := io.Reader(r.Body)
-	if err != nil {
-		rest = failing{err}
+// beginning reads the first maxFormPeek bytes of a body and keeps them.
+type beginning struct {
+	body io.ReadCloser
+	kept []byte
+	err  error
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	p = p[:min(len(p), maxFormPeek-len(b.kept))]
+	if len(p) == 0 || b.err != nil {
+		return 0, io.EOF
 	}
-	r.Body = struct {
+	n, err := b.body.Read(p)
+	b.kept, b.err = append(b.kept, p[:n]...), err
+	return n, err
+}
+
+// putBack gives the body as if nothing had been read, the error included that ended it.
+func (b *beginning) putBack() io.ReadCloser {
+	rest := io.Reader(b.body)
+	if b.err != nil {
+		rest = failing{b.err}
+	}
+	return struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), rest), r.Body}
-	return head
+	}{io.MultiReader(bytes.NewReader(b.kept), rest), b.body}
 }
 
-// failing hands the handler the error that it would have met itself.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func urlencodedField(body []byte) string {
-	for pair := range strings.SplitSeq(string(body), "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if name == formField {
-			text, _ := url.QueryUnescape(value)
-			return text
+func urlencodedField(body io.Reader) string {
+	text, _ := io.ReadAll(body) // whatever has come may have the field
+	for pair := range bytes.SplitSeq(text, []byte("&")) {
+		if value, ok := bytes.CutPrefix(pair, []byte(formField+"=")); ok {
+			token, _ := url.QueryUnescape(string(value))
+			return token
 		}
 	}
 	return ""
 }
 
-func multipartField(body []byte, boundary string) string {
+// multipartField looks through the fields before the first file.
+func multipartField(body io.Reader, boundary string) string {
 	if boundary == "" {
 		return ""
 	}
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	reader := multipart.NewReader(body, boundary)
 	for {
 		part, err := reader.NextPart()
-		if err != nil {
+		switch {
+		case err != nil || part.FileName() != "":
 			return ""
-		}
-		if part.FormName() == formField && part.FileName() == "" {
-			text, _ := io.ReadAll(io.LimitReader(part, maxCookie))
-			return string(text)
+		case part.FormName() == formField:
+			token, _ := io.ReadAll(io.LimitReader(part, maxCookie))
+			return string(token)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
@@ -32,11 +33,11 @@ type Config struct {
 	// Subject says who is asking: user, tenant, plan, add-ons and attributes, from what the host's own sign-in knows
 	// of the request. It is called at most once per request, when the first value is asked for, so it sees what
 	// middleware in between has found out. On an error the subject is anonymous: flags that need a plan are off, all
-	// others go on. Defaults to anonymous visitors.
+	// others go on. It must not ask for flags itself: it would wait for its own answer. Defaults to anonymous visitors.
 	Subject func(*gin.Context) (ruleset.Subject, error)
 
-	// RefreshPath is where the browser asks for values; defaults to /feature-values. The middleware answers there by
-	// itself if it is used on the engine; in a group, register Refresh.
+	// RefreshPath is where the browser asks for values; defaults to /feature-values. Used on the engine, the middleware
+	// answers there by itself. In a group, or if Subject needs what later middleware finds out, register Refresh there.
 	RefreshPath string
 
 	// RefreshURL gives one page a refresh address of its own, such as /t/acme/feature-values, so that the pages of two
@@ -44,7 +45,8 @@ type Config struct {
 	RefreshURL func(*gin.Context) string
 
 	// ClientPath is the folder under which the browser client is served as a file, for pages whose content security
-	// policy forbids inline scripts; defaults to /. The file's name carries its hash, so it is cached for good.
+	// policy forbids inline scripts; defaults to /. The file's name carries its hash, so it is cached for good. Used on
+	// the engine, the middleware answers there by itself; in a group, any route of the group that matches will do.
 	ClientPath string
 
 	// ClientFile always loads the client as a file. By default it stands in the page, unless the page has a
@@ -76,6 +78,7 @@ type middleware struct {
 	log   *slog.Logger
 
 	clientURL  string
+	refreshURL []byte // of the block: RefreshPath in JSON
 	inlineTail []byte // of the block: the client in the page
 	fileTail   []byte // of the block: the client as a file
 }
@@ -103,12 +106,23 @@ func newMiddleware(config Config) (*middleware, error) {
 	if config.Secure {
 		config.CookieName = "__Host-" + config.CookieName
 	}
+	switch {
+	case config.RefreshPath[0] != '/':
+		return nil, fmt.Errorf("Config.RefreshPath is %q: it must begin with a slash", config.RefreshPath)
+	case config.ClientPath[0] != '/':
+		return nil, fmt.Errorf("Config.ClientPath is %q: it must begin with a slash", config.ClientPath)
+	case cookie(config.CookieName, "", config.Secure, 0).Valid() != nil:
+		return nil, fmt.Errorf("Config.CookieName is %q: it must be letters, digits and hyphens", config.CookieName)
+	}
 	m := &middleware{Config: config, log: config.Logger}
 	if m.log == nil {
 		m.log = slog.Default()
 	}
 	m.jar, m.forms = newJar(config)
-	m.setTails()
+	if _, err := m.forms.sign(pin{}, time.Time{}); err != nil {
+		return nil, fmt.Errorf("nothing can be signed with Config.FormKey, or the keys of Config.Sessions: %w", err)
+	}
+	m.prepareBlock()
 	return m, nil
 }
 
@@ -134,8 +148,8 @@ func (m *middleware) handle(c *gin.Context) {
 	r := m.newRequest(c)
 	c.Set(requestKey{}, r)
 	switch {
-	case c.Request.URL.Path == m.RefreshPath && isRead(c.Request):
-		Refresh(c)
+	case c.Request.URL.Path == m.RefreshPath && c.FullPath() != m.RefreshPath && isRead(c.Request):
+		r.refresh(c)
 		c.Abort()
 	case r.document:
 		r.writer.reset(c.Writer, r)

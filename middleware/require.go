@@ -35,7 +35,7 @@ type Denial struct {
 	onlyUpgradable bool
 }
 
-// NotFound hides the route: 404, with a page of the host's if one is given.
+// NotFound hides the route: 404, with a page of the host's if one is given, else as Gin answers for an unknown path.
 func NotFound(page ...gin.HandlerFunc) Denial { return denial(http.StatusNotFound, page) }
 
 // Forbidden admits that there is something: 403, with a page of the host's if one is given.
@@ -57,10 +57,14 @@ func denial(status int, page []gin.HandlerFunc) Denial {
 
 func (d Denial) deny(c *gin.Context) {
 	c.Abort()
+	private(c.Writer.Header()) // somebody else may be let on
 	c.Status(d.status)
-	if d.page != nil {
+	switch {
+	case d.page != nil:
 		d.page(c)
-		return
+	case d.status == http.StatusNotFound:
+		c.Data(d.status, "text/plain", []byte("404 page not found")) // as Gin answers where there is no route
+	default:
+		c.Writer.WriteHeaderNow()
 	}
-	c.Writer.WriteHeaderNow()
 }

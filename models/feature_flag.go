@@ -19,8 +19,8 @@ type FeatureFlag struct {
 	About `gorm:"embedded"`
 
 	Version   int64 // counts the changes of About, from 1
-	CreatedAt Time
-	UpdatedAt Time
+	CreatedAt Time  // these two are set here, by the database's clock, not by gorm
+	UpdatedAt Time  `gorm:"autoUpdateTime:false"`
 }
 
 // About is what people write about a flag.

@@ -77,25 +77,24 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 	if r.timed {
 		e.values[slotNow] = value{kind: instant, raw: at}
 	}
-	if len(s.Attributes) > 0 {
-		for i, name := range r.attributes {
-			e.values[reservedSlots+i] = valueOf(s.Attributes[name])
-		}
+	for i, name := range r.attributes {
+		e.values[reservedSlots+i] = valueOf(s.Attributes[name])
 	}
+	clear(e.units)
 	return e
 }
 
-// end forgets the subject.
+// end hands the evaluation back.
 func (e *evaluation) end() {
-	clear(e.values)
-	clear(e.units)
-	*e = evaluation{revision: e.revision, values: e.values, units: e.units}
+	e.cells, e.upgradedTo, e.upgradedCells = nil, "", nil
 	e.revision.finished.Put(e)
 }
 
 func (e *evaluation) setID(slot int, id string) {
-	if id != "" {
-		e.values[slot].kind, e.values[slot].text = text, id
+	v := &e.values[slot]
+	v.text, v.kind = id, text
+	if id == "" {
+		v.kind = missing
 	}
 }
 

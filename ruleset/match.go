@@ -99,6 +99,9 @@ func (c *condition) compare(v *value) bool {
 	case Exists:
 		return v.kind != missing
 	}
+	if v.kind != list {
+		return v.kind != missing && c.compareOne(v)
+	}
 	for i := range v.len() {
 		if element := v.at(i); c.compareOne(&element) {
 			return true

@@ -23,7 +23,6 @@ func (e *evaluation) upgradable(n *node) bool {
 
 func (e *evaluation) assumePlan(plan string) {
 	e.plan = plan
-	e.values[slotPlan] = value{}
 	e.setID(slotPlan, plan)
 }
 

@@ -26,19 +26,20 @@ func newValueCache(size int) *valueCache {
 	return &valueCache{size: size, items: cache.New(cacheLife, 0)}
 }
 
-// get gives the values of a key, or makes and keeps them. When the cache is full they are made each time.
-func (c *valueCache) get(key []byte, make func() ruleset.Values) ruleset.Values {
-	if len(key) > maxCacheKey || c.size < 0 {
-		return make()
+// get gives the values of a key.
+func (c *valueCache) get(key []byte) (ruleset.Values, bool) {
+	found, ok := c.items.Get(unsafe.String(unsafe.SliceData(key), len(key))) // only looked up, not kept
+	if !ok {
+		return ruleset.Values{}, false
 	}
-	if found, ok := c.items.Get(unsafe.String(&key[0], len(key))); ok { // only looked up, not kept
-		return found.(ruleset.Values)
-	}
-	values := make()
-	if c.items.ItemCount() < c.size {
+	return found.(ruleset.Values), true
+}
+
+// put keeps the values of a key, unless the cache is full.
+func (c *valueCache) put(key []byte, values ruleset.Values) {
+	if len(key) <= maxCacheKey && c.items.ItemCount() < c.size {
 		c.items.SetDefault(string(key), values)
 	}
-	return values
 }
 
 // len is how many subjects' values are kept.
@@ -46,3 +47,6 @@ func (c *valueCache) len() int { return c.items.ItemCount() }
 
 // sweep drops what has expired.
 func (c *valueCache) sweep() { c.items.DeleteExpired() }
+
+// flush drops everything.
+func (c *valueCache) flush() { c.items.Flush() }

@@ -13,16 +13,15 @@ type counters struct {
 	refreshes, refreshErrors   atomic.Int64
 	notFound, failed           atomic.Int64
 	badSubjects, subjectErrors atomic.Int64
-	readRecords, readErrors    atomic.Int64
+	readsRecorded, readErrors  atomic.Int64
 }
 
 // health is what is known of the source.
 type health struct {
-	fromDisk    bool
-	listening   bool
+	listening   bool      // hints arrive
+	silent      bool      // the listener's connection was lost, which was logged
 	lastContact time.Time // by the instance's own clock
-	lastAttempt time.Time
-	lastError   error
+	lastError   error     // of the last refresh
 }
 
 // State says where the values come from.
@@ -58,26 +57,25 @@ type Counts struct {
 	Failed        int64 `json:"failed"`         // reads of flags that could not be evaluated
 	BadSubjects   int64 `json:"bad_subjects"`   // subjects refused for their size or contents, evaluated as anonymous
 	SubjectErrors int64 `json:"subject_errors"` // look-ups by id that failed
+	ReadsRecorded int64 `json:"reads_recorded"` // flags recorded as read, each once a minute at most
+	ReadErrors    int64 `json:"read_errors"`    // attempts to record them that failed
 }
 
 // Status says how the service is doing.
 func (s *FeatureFlagService) Status() Status {
-	s.mu.Lock()
-	h := s.health
-	s.mu.Unlock()
-	st := s.state.Load()
-	out := Status{Environment: s.environment, State: Live, Listening: h.listening, NotFound: s.seen.notFoundKeys(), Cached: s.values.len(),
-		Counts: Counts{s.counts.refreshes.Load(), s.counts.refreshErrors.Load(), s.counts.notFound.Load(), s.counts.failed.Load(), s.counts.badSubjects.Load(), s.counts.subjectErrors.Load()}}
+	h, st := s.health(), s.state.Load()
+	out := Status{Environment: s.environment, State: Live, Listening: h.listening, Cached: s.values.len(), Counts: s.counts.read()}
 	if h.lastError != nil {
 		out.Error = h.lastError.Error()
 	}
 	if st == nil {
-		out.State = Fallbacks
+		out.State, out.NotFound = Fallbacks, s.seen.notFound(nil)
 		return out
 	}
-	out.Revision, out.Published, out.Malformed = st.newest.ID(), st.head.PublishedAt, st.newest.Malformed()
+	newest := st.newest.own
+	out.Revision, out.Published, out.Malformed, out.NotFound = newest.ID(), st.head.PublishedAt, newest.Malformed(), s.seen.notFound(newest)
 	switch {
-	case h.fromDisk:
+	case st.fromDisk:
 		out.State, out.Age = FromDisk, s.clock().Sub(st.head.Now)
 	case h.lastError != nil:
 		out.State, out.Age = Stale, s.clock().Sub(h.lastContact)
@@ -87,26 +85,45 @@ func (s *FeatureFlagService) Status() Status {
 	return out
 }
 
+func (c *counters) read() Counts {
+	return Counts{
+		Refreshes:     c.refreshes.Load(),
+		RefreshErrors: c.refreshErrors.Load(),
+		NotFound:      c.notFound.Load(),
+		Failed:        c.failed.Load(),
+		BadSubjects:   c.badSubjects.Load(),
+		SubjectErrors: c.subjectErrors.Load(),
+		ReadsRecorded: c.readsRecorded.Load(),
+		ReadErrors:    c.readErrors.Load(),
+	}
+}
+
 // Ready reports whether there are rules to evaluate, from wherever.
 func (s *FeatureFlagService) Ready() bool { return s.state.Load() != nil }
+
+func (s *FeatureFlagService) health() health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.noted
+}
 
 func (s *FeatureFlagService) setHealth(set func(*health)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	set(&s.health)
+	set(&s.noted)
 }
 
-func (s *FeatureFlagService) servesDisk() bool {
+// isRunning is done when refreshes have to end, because Run has.
+func (s *FeatureFlagService) isRunning() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.health.fromDisk
+	return s.running
 }
 
-// mayAwait allows a request to ask the source for news, unless that was just done.
-func (s *FeatureFlagService) mayAwait() bool {
+func (s *FeatureFlagService) setRunning(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clock().Sub(s.health.lastAttempt) >= awaitPause
+	s.running = ctx
 }
 
 // noteRefresh keeps the outcome of a refresh, and logs when it is another than before.
@@ -114,50 +131,45 @@ func (s *FeatureFlagService) noteRefresh(err error) {
 	s.counts.refreshes.Add(1)
 	var was error
 	s.setHealth(func(h *health) {
-		was = h.lastError
-		h.lastError, h.lastAttempt = err, s.clock()
+		was, h.lastError = h.lastError, err
 		if err == nil {
-			h.lastContact, h.fromDisk = h.lastAttempt, false
+			h.lastContact = s.clock()
 		}
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		s.counts.refreshErrors.Add(1)
-		if was == nil {
-			s.log.Error("flags: the source is down; the last revision goes on being served", "error", err)
-		}
-	case was != nil:
+	}
+	switch {
+	case err == nil && was != nil:
 		s.log.Info("flags: the source is back", "environment", s.environment)
+	case err != nil && was == nil && s.Ready(): // at the start, what is then served is logged with it
+		s.log.Error("flags: the source cannot be read; the last revision goes on being served", "environment", s.environment, "error", err)
 	}
 }
 
-// refuseSubject counts a subject that is too large or otherwise wrong, and logs the first of each kind.
-func (s *FeatureFlagService) refuseSubject(err error) {
+// noteSilence keeps that hints do not arrive, and logs it the first time.
+func (s *FeatureFlagService) noteSilence(err error) {
+	var was bool
+	s.setHealth(func(h *health) { was, h.silent, h.listening = h.silent, true, false })
+	if !was {
+		s.log.Warn("flags: the listener's connection was lost; polling goes on", "environment", s.environment, "error", err)
+	}
+}
+
+// noteListening keeps that hints arrive, and logs it if they did not before.
+func (s *FeatureFlagService) noteListening() {
+	var was bool
+	s.setHealth(func(h *health) { was, h.silent, h.listening = h.silent, false, true })
+	if was {
+		s.log.Info("flags: the listener is connected again", "environment", s.environment)
+	}
+}
+
+// anonymous counts a subject that is too large or otherwise wrong, and gives the one that is evaluated instead.
+func (s *FeatureFlagService) anonymous(err error) ruleset.Subject {
 	s.counts.badSubjects.Add(1)
 	s.seen.once("bad subject", err.Error(), func() {
-		s.log.Warn("flags: a subject was refused and evaluated as anonymous", "error", err)
+		s.log.Warn("flags: a subject was refused and evaluated as anonymous", "error", shorten(err.Error()))
 	})
-}
-
-// recordReads tells the source which flags were read since the last time.
-func (s *FeatureFlagService) recordReads(ctx context.Context) {
-	st := s.state.Load()
-	if st == nil {
-		return
-	}
-	keys := st.newest.TakeReads()
-	for number, revision := range st.recent {
-		keys = append(keys, revision.TakeReads()...)
-		if overlay, ok := st.overlays.Load(number); ok {
-			keys = append(keys, overlay.(*ruleset.Revision).TakeReads()...)
-		}
-	}
-	if len(keys) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, sourceTimeout)
-	defer cancel()
-	if err := s.source.RecordReads(ctx, s.environment, s.Now(), keys); err != nil {
-		s.log.Warn("flags: which flags were read could not be recorded", "error", err)
-	}
+	return ruleset.Subject{}
 }

@@ -37,7 +37,7 @@ func (s *FeatureFlagService) writeLastGood(st *state) {
 }
 
 func writeLastGood(path string, st *state) error {
-	definition, err := json.Marshal(st.newest.Definition())
+	definition, err := json.Marshal(st.newest.own.Definition())
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,8 @@ func (s *FeatureFlagService) readLastGood() (*state, error) {
 	if err := json.Unmarshal(file.Definition, &definition); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", s.lastGood, err)
 	}
-	newest := s.compile(file.ID, definition, nil)
 	head := Head{ID: file.ID, Floor: file.Floor, PublishedAt: file.Published, Now: file.Saved}
-	return &state{head: head, newest: newest, recent: map[int64]*ruleset.Revision{file.ID.Number: newest}}, nil
+	st := s.newState(head, []*ruleset.Revision{s.compile(file.ID, definition, nil)}, nil)
+	st.fromDisk = true
+	return st, nil
 }

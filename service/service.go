@@ -6,13 +6,13 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/toprent/flags/ruleset"
-	"golang.org/x/sync/singleflight"
 )
 
 // Config says what a FeatureFlagService reads and how it behaves.
@@ -45,11 +45,14 @@ type FeatureFlagService struct {
 	counts counters
 	seen   observer
 
-	refreshes singleflight.Group
-	hints     chan struct{}
+	serials atomic.Uint64 // the last given to rules
+	reads   reads
+	flights flights
+	hints   chan struct{} // holds one at most: more would say the same
 
-	mu     sync.Mutex // guards what follows
-	health health
+	mu      sync.Mutex // guards what follows
+	noted   health
+	running context.Context // Run's; before and after, one that is never done
 }
 
 // New loads the newest revision, from the source or failing that from the last good file, and returns a service that
@@ -61,6 +64,8 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		return nil, errors.New("service.Config.Source is missing: give it the store that holds the flags")
 	case config.Environment == "":
 		return nil, errors.New("service.Config.Environment is missing: say development, staging or production")
+	case config.Poll < 0:
+		return nil, fmt.Errorf("service.Config.Poll is %s: it must be above 0, or 0 for the default", config.Poll)
 	}
 	s := &FeatureFlagService{
 		source:      config.Source,
@@ -73,6 +78,7 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		values:      newValueCache(orDefault(config.CacheSize, 20_000)),
 		byID:        newSubjectCache(),
 		hints:       make(chan struct{}, 1),
+		running:     context.Background(),
 	}
 	if s.log == nil {
 		s.log = slog.Default()

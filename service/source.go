@@ -9,7 +9,7 @@ import (
 )
 
 // Source is where revisions come from: Toprent's database (package models), or whatever a host puts in its place.
-// All methods are safe for concurrent use.
+// All methods are safe for concurrent use, and return soon after their ctx is done.
 type Source interface {
 	// Head returns the newest revision of an environment, or ErrNoEnvironment. An environment in which nothing
 	// was published has revision 0.

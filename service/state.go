@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/toprent/flags/ruleset"
@@ -11,34 +12,80 @@ import (
 // state is what the service knows of its environment. It never changes: a refresh that finds something new makes
 // another.
 type state struct {
-	head   Head
-	newest *ruleset.Revision
-	recent map[int64]*ruleset.Revision // all that a pin can name, the newest included
-
-	overlays sync.Map // of pinned revisions under the newest: number -> *ruleset.Revision
+	head     Head
+	fromDisk bool // as it was saved before the start, the source having been down since
+	newest   *rules
+	recent   map[int64]*rules // all that a pin can name, the newest included
 }
 
-// pinned gives a revision as a session that has pinned it sees it now; nil if it is not in memory.
-func (st *state) pinned(id ruleset.ID) *ruleset.Revision {
-	revision := st.recent[id.Number]
-	if revision == nil || revision.ID() != id {
-		return nil
+// rules are one revision as sessions that have pinned it see it while another is the newest.
+type rules struct {
+	// serial stands for both revisions in the keys of the cache. The revisions' names would not do: compiled anew,
+	// the same revision may keep its attributes in another order.
+	serial uint64
+	own    *ruleset.Revision // as published
+	once   sync.Once
+	served *ruleset.Revision // under the newest; made when first asked for
+	made   atomic.Bool       // served is there
+}
+
+// newState makes the state in which the last of the revisions, which are all that a pin can name, is the newest.
+func (s *FeatureFlagService) newState(head Head, revisions []*ruleset.Revision, old *state) *state {
+	st := &state{head: head, recent: make(map[int64]*rules, len(revisions))}
+	newest := revisions[len(revisions)-1]
+	if old != nil && old.newest.own == newest {
+		st.newest = old.newest
+	} else {
+		st.newest, old = s.newRules(newest), nil
+		st.newest.under(newest)
 	}
-	if revision == st.newest {
-		return revision
+	for _, revision := range revisions {
+		st.recent[revision.ID().Number] = s.rulesIn(old, revision)
 	}
-	if overlay, ok := st.overlays.Load(id.Number); ok {
-		return overlay.(*ruleset.Revision)
+	st.recent[newest.ID().Number] = st.newest
+	return st
+}
+
+// rulesIn takes the rules of a revision from the old state, whose newest revision is the same, or makes them.
+func (s *FeatureFlagService) rulesIn(old *state, revision *ruleset.Revision) *rules {
+	if old != nil {
+		if known := old.recent[revision.ID().Number]; known != nil && known.own == revision {
+			return known
+		}
 	}
-	overlay, _ := st.overlays.LoadOrStore(id.Number, ruleset.Overlay(revision, st.newest))
-	return overlay.(*ruleset.Revision)
+	return s.newRules(revision)
+}
+
+func (s *FeatureFlagService) newRules(revision *ruleset.Revision) *rules {
+	return &rules{serial: s.serials.Add(1), own: revision}
+}
+
+// under gives what is served while a revision is the newest. All who come at once wait for the first to make it.
+func (p *rules) under(newest *ruleset.Revision) *ruleset.Revision {
+	p.once.Do(func() {
+		p.served = ruleset.Overlay(p.own, newest)
+		p.made.Store(true)
+	})
+	return p.served
+}
+
+// takeReads gives the keys of the flags that were read since the last time.
+func (st *state) takeReads() []string {
+	var keys []string
+	for _, p := range st.recent {
+		keys = append(keys, p.own.TakeReads()...)
+		if p.made.Load() {
+			keys = append(keys, p.served.TakeReads()...)
+		}
+	}
+	return keys
 }
 
 // View is the rules that one session is under. The zero View has none: its values are the fallbacks of the code.
 type View struct {
-	service  *FeatureFlagService
-	state    *state
-	revision *ruleset.Revision
+	service *FeatureFlagService
+	state   *state
+	rules   *rules
 }
 
 // Newest is the view of who has pinned nothing.
@@ -56,61 +103,75 @@ func (s *FeatureFlagService) Pinned(id ruleset.ID) (View, bool) {
 	if st == nil || id.Number < st.head.Floor {
 		return View{}, false
 	}
-	revision := st.pinned(id)
-	return View{s, st, revision}, revision != nil
+	pinned := st.recent[id.Number]
+	if pinned == nil || pinned.own.ID() != id {
+		return View{}, false
+	}
+	return View{s, st, pinned}, true
 }
 
 // Revision names the rules.
 func (v View) Revision() ruleset.ID {
-	if v.revision == nil {
+	if v.IsZero() {
 		return ruleset.ID{}
 	}
-	return v.revision.ID()
+	return v.rules.own.ID()
 }
 
 // Newest names the newest revision at the moment of the view: that of its kills.
 func (v View) Newest() ruleset.ID {
-	if v.state == nil {
+	if v.IsZero() {
 		return ruleset.ID{}
 	}
-	return v.state.newest.ID()
+	return v.state.head.ID
 }
 
 // IsZero reports whether there are no rules.
-func (v View) IsZero() bool { return v.revision == nil }
+func (v View) IsZero() bool { return v.rules == nil }
 
-// Values evaluates all flags for a subject at the pinned time.
+// revision is what is evaluated.
+func (v View) revision() *ruleset.Revision { return v.rules.under(v.state.newest.own) }
+
+// Values evaluates all flags for a subject at the pinned time, to 10 seconds. A subject that [ruleset.Subject.Check]
+// refuses is counted and evaluated as anonymous.
 func (v View) Values(subject ruleset.Subject, at time.Time) ruleset.Values {
-	if v.revision == nil {
+	if v.IsZero() {
 		return ruleset.Values{}
 	}
 	if err := subject.Check(); err != nil {
-		v.service.refuseSubject(err)
-		subject = ruleset.Subject{}
+		subject = v.service.anonymous(err)
 	}
-	return v.revision.Evaluate(subject, grain(at))
+	return v.revision().Evaluate(subject, grain(at))
 }
 
 // CachedValues is Values for a subject that is likely to come again within a minute.
 func (v View) CachedValues(subject ruleset.Subject, at time.Time) ruleset.Values {
-	if v.revision == nil {
+	if v.IsZero() {
 		return ruleset.Values{}
 	}
+	// Before the cache: what makes a subject wrong need not be among what rules read, and so in the key.
+	if err := subject.Check(); err != nil {
+		subject = v.service.anonymous(err)
+	}
 	var buffer [512]byte
-	return v.service.values.get(v.appendKey(buffer[:0], &subject, at), func() ruleset.Values {
-		return v.Values(subject, at)
-	})
+	key := v.appendKey(buffer[:0], &subject, at)
+	if values, ok := v.service.values.get(key); ok {
+		return values
+	}
+	values := v.revision().Evaluate(subject, grain(at))
+	v.service.values.put(key, values)
+	return values
 }
 
 // Explain says how a value comes about.
 func (v View) Explain(key string, subject ruleset.Subject, at time.Time) (ruleset.Explanation, error) {
-	if v.revision == nil {
+	if v.IsZero() {
 		return ruleset.Explanation{}, ErrNoRevision
 	}
 	if err := subject.Check(); err != nil {
 		return ruleset.Explanation{}, err
 	}
-	return v.revision.Explain(key, subject, grain(at)), nil
+	return v.revision().Explain(key, subject, grain(at)), nil
 }
 
 // timeGrain is how finely values follow the pinned time, so that subjects whose rules read it can be cached.
@@ -118,16 +179,13 @@ const timeGrain = 10 * time.Second
 
 func grain(at time.Time) time.Time { return at.UTC().Truncate(timeGrain) }
 
-// appendKey appends what tells all values apart: pinned and newest revision, the pinned time where rules read it, and
-// all that rules can read of the subject. Every part has a fixed length or is length-prefixed.
+// appendKey appends what tells all values apart: the rules, the pinned time where rules read it, and all that rules
+// can read of the subject. The rules say what follows them; every part has a fixed length or is length-prefixed.
 func (v View) appendKey(dst []byte, subject *ruleset.Subject, at time.Time) []byte {
-	pinned, newest := v.revision.ID(), v.state.newest.ID()
-	dst = binary.BigEndian.AppendUint64(dst, uint64(pinned.Number))
-	dst = append(dst, pinned.Digest[:]...)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(newest.Number))
-	dst = append(dst, newest.Digest[:]...)
-	if v.revision.Timed() {
+	revision := v.revision()
+	dst = binary.BigEndian.AppendUint64(dst, v.rules.serial)
+	if revision.Timed() {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(grain(at).Unix()))
 	}
-	return v.revision.AppendKey(dst, subject)
+	return revision.AppendKey(dst, subject)
 }

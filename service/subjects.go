@@ -3,11 +3,8 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/patrickmn/go-cache"
 	"github.com/toprent/flags/ruleset"
-	"golang.org/x/sync/singleflight"
 )
 
 // Subjects is how a host finds subjects by id: what it satisfies if IsFeatureEnabled and EnabledFeatures are to know
@@ -15,6 +12,8 @@ import (
 type Subjects interface {
 	// Subject returns the user with tenant, plan and attributes. Ids are unique across tenants. For someone in
 	// several tenants it returns ErrAmbiguous: a caller with no tenant in hand cannot know which plan counts.
+	// Callers for the same id share one call, so its ctx is of none of them, though it has the values of one; it is
+	// done after two seconds. The subject is kept for a minute and must not be changed.
 	Subject(ctx context.Context, userID string) (ruleset.Subject, error)
 }
 
@@ -25,7 +24,8 @@ var ErrAmbiguous = errors.New("the user belongs to several tenants: ask with a s
 var ErrNoRevision = errors.New("no revision is loaded: check the database and the last good file")
 
 // IsFeatureEnabled reports whether a flag is on for a user, by the newest revision. When the host cannot say who the
-// user is, flags that need a plan are off, all others as for a user of whom only the id is known.
+// user is, or not within two seconds, flags that need a plan are off, all others as for a user of whom only the id is
+// known.
 func (s *FeatureFlagService) IsFeatureEnabled(ctx context.Context, userID, name string) bool {
 	return s.valuesByID(ctx, userID).On(name)
 }
@@ -61,53 +61,3 @@ func (s *FeatureFlagService) subjectByID(ctx context.Context, userID string) rul
 	}
 	return subject
 }
-
-// subjectCache remembers for a minute what the host said of a user.
-type subjectCache struct {
-	items   *cache.Cache // of ruleset.Subject
-	lookups singleflight.Group
-}
-
-// maxSubjects bounds the subjects remembered.
-const maxSubjects = 20_000
-
-func newSubjectCache() *subjectCache { return &subjectCache{items: cache.New(cacheLife, 0)} }
-
-func (c *subjectCache) get(ctx context.Context, userID string, subjects Subjects) (ruleset.Subject, error) {
-	if found, ok := c.items.Get(userID); ok {
-		return found.(ruleset.Subject), nil
-	}
-	found, err, _ := c.lookups.Do(userID, func() (any, error) {
-		subject, err := lookUp(ctx, userID, subjects)
-		if err == nil && c.items.ItemCount() < maxSubjects {
-			c.items.SetDefault(userID, subject)
-		}
-		return subject, err
-	})
-	if err != nil {
-		return ruleset.Subject{}, err
-	}
-	return found.(ruleset.Subject), nil
-}
-
-// lookUp asks the host, whose panic is an error like any other: flags must not take a job down with them.
-func lookUp(ctx context.Context, userID string, subjects Subjects) (subject ruleset.Subject, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("look up user %q: panic: %v", userID, p)
-		}
-	}()
-	return subjects.Subject(ctx, userID)
-}
-
-func (c *subjectCache) dropTenant(tenant string) (dropped int) {
-	for userID, item := range c.items.Items() {
-		if item.Object.(ruleset.Subject).Tenant == tenant {
-			c.items.Delete(userID)
-			dropped++
-		}
-	}
-	return dropped
-}
-
-func (c *subjectCache) sweep() { c.items.DeleteExpired() }

@@ -13,6 +13,7 @@ import (
 // place is where the schema is being read, for messages: `flag "x", rule "y"`.
 type place struct {
 	mistakes *Mistakes
+	warnings *Mistakes
 	file     string
 	where    string
 }
@@ -35,11 +36,15 @@ func (p place) named(what, key string) place {
 }
 
 func (p place) report(at Position, format string, args ...any) {
+	*p.mistakes = append(*p.mistakes, p.mistake(at, format, args...))
+}
+
+func (p place) mistake(at Position, format string, args ...any) Mistake {
 	message := fmt.Sprintf(format, args...)
 	if p.where != "" {
 		message = p.where + ": " + message
 	}
-	*p.mistakes = append(*p.mistakes, Mistake{p.file, at, message})
+	return Mistake{p.file, at, message}
 }
 
 // spoil reports a value that cannot be used.
@@ -106,6 +111,11 @@ func (f fields) value(name string) *node {
 func (f fields) missing(name, help string) {
 	f.holed = true
 	f.report(f.pos, "%s is missing: %s", name, help)
+}
+
+// wanting warns of a field that every flag should have, but that an older file may lack.
+func (f fields) wanting(name, help string) {
+	*f.warnings = append(*f.warnings, f.mistake(f.pos, "%s is missing: %s", name, help))
 }
 
 // text is a field that holds text, or "" if it is left out.

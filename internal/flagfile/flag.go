@@ -83,14 +83,17 @@ func (f fields) readGlobal(key string) changes.FlagDocument {
 	if d.Title == "" {
 		d.Title = key
 	}
-	for _, required := range []struct{ name, help string }{
-		{"purpose", "say what the flag is for"},
-		{"planned_removal", "give the date by which the flag is to be gone, such as 2027-01-31"},
-		{"kind", "release, premium, experiment, operational or migration"},
-		{"type", "boolean, string, number or json"},
+	for _, required := range []struct {
+		name, help string
+		say        func(name, help string)
+	}{
+		{"purpose", "say what the flag is for", f.wanting},
+		{"planned_removal", "give the date by which the flag is to be gone, such as 2027-01-31", f.wanting},
+		{"kind", "release, premium, experiment, operational or migration", f.missing},
+		{"type", "boolean, string, number or json", f.missing},
 	} {
 		if n := f.value(required.name); n == nil || n.kind == text && n.text == "" {
-			f.missing(required.name, required.help)
+			required.say(required.name, required.help)
 		}
 	}
 	return d

@@ -133,16 +133,10 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 		}},
 		"a flag that says nothing": {"f.yaml", head + "flags:\n  - {}\n  - {key: y}\n  - key: Big Key\n", []string{
 			`4:5: key is missing: it names the flag`,
-			`4:5: flag: purpose is missing: say what the flag is for`,
-			`4:5: flag: planned_removal is missing: give the date by which the flag is to be gone, such as 2027-01-31`,
 			`4:5: flag: kind is missing: release, premium, experiment, operational or migration`,
 			`4:5: flag: type is missing: boolean, string, number or json`,
-			`5:5: flag "y": purpose is missing: say what the flag is for`,
-			`5:5: flag "y": planned_removal is missing: give the date by which the flag is to be gone, such as 2027-01-31`,
 			`5:5: flag "y": kind is missing: release, premium, experiment, operational or migration`,
 			`5:5: flag "y": type is missing: boolean, string, number or json`,
-			`6:5: flag: purpose is missing: say what the flag is for`,
-			`6:5: flag: planned_removal is missing: give the date by which the flag is to be gone, such as 2027-01-31`,
 			`6:5: flag: kind is missing: release, premium, experiment, operational or migration`,
 			`6:5: flag: type is missing: boolean, string, number or json`,
 			`6:10: the key "Big Key" of a flag must be of at most 128 lower-case letters, digits, dots, dashes and underscores, and begin with a letter or a digit`,
@@ -273,8 +267,6 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 		}},
 		"JSON with mistakes": {"f.yaml", "{\"version\": 1,\n \"environments\": {\"é\": {}, \"production\": {}},\n \"flags\": [{\"key\": \"x\", \"key\": \"y\", \"kind\": 5}]}", []string{
 			`2:19: environment "é": "é" is no environment; use development, staging or production`,
-			`3:12: flag "x": purpose is missing: say what the flag is for`,
-			`3:12: flag "x": planned_removal is missing: give the date by which the flag is to be gone, such as 2027-01-31`,
 			`3:12: flag "x": type is missing: boolean, string, number or json`,
 			`3:25: "key" stands twice in a flag; the first is in line 3`,
 			`3:45: flag "x": kind "5" must be one of release, premium, experiment, operational, migration`,
@@ -346,5 +338,17 @@ func TestMistakesStandInTheOrderOfTheFile(t *testing.T) {
 	}
 	if ms[1].before(ms[0].Position) {
 		t.Errorf("%v stands behind %v", ms[1], ms[0])
+	}
+}
+
+func TestAFlagWithoutPurposeOrRemovalDateIsReadWithAWarning(t *testing.T) {
+	file, err := Read("f.yaml", []byte("version: 1\nflags:\n  - key: x\n    kind: release\n    type: boolean\n    environments: {production: {enabled: true}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "f.yaml:3:5: flag \"x\": purpose is missing: say what the flag is for\n" +
+		"f.yaml:3:5: flag \"x\": planned_removal is missing: give the date by which the flag is to be gone, such as 2027-01-31"
+	if got := file.Warnings.Error(); got != want {
+		t.Errorf("warned\n%s\nwant\n%s", got, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 // found there their lines.
 type File struct {
 	Document changes.Document
+	Warnings Mistakes // what keeps nobody from importing the file, but should be mended: a flag without a purpose, say
 
 	name         string
 	environments map[string]*sources
@@ -29,8 +30,8 @@ func Read(name string, data []byte) (*File, error) {
 	if f != nil {
 		return nil, Mistakes{{name, f.pos, f.message}}
 	}
-	var mistakes Mistakes
-	p := place{mistakes: &mistakes, file: name}
+	var mistakes, warnings Mistakes
+	p := place{mistakes: &mistakes, warnings: &warnings, file: name}
 	if root.kind == null {
 		p.report(Position{}, "the file is empty: a flags file begins with version: 1")
 		return nil, mistakes
@@ -42,6 +43,7 @@ func Read(name string, data []byte) (*File, error) {
 		return nil, mistakes.err()
 	}
 	file := contents.assemble(name)
+	file.Warnings = warnings.tidy()
 	file.compile(contents, &mistakes)
 	if err := mistakes.err(); err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package sample
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -94,36 +94,43 @@ func localPath(path string) string {
 }
 
 // subject tells the middleware who is asking. The plan and the add-ons are read anew for each request, so that a
-// change shows on the next page; if they cannot be read, the plan is unknown and everything else goes on.
+// change shows on the next page.
 func (s *Site) subject(c *gin.Context) (ruleset.Subject, error) {
 	person, ok := s.person(c)
 	if !ok {
 		return ruleset.Subject{}, nil
 	}
-	subject := ruleset.Subject{
-		User:   person.ID,
-		Tenant: person.Tenant.ID,
-		Attributes: map[string]any{
-			"country": person.Tenant.Country,
-			"email":   person.Email,
-			"role":    person.Role,
-		},
-	}
-	plan, addOns, err := s.subscription(c.Request.Context(), person.Tenant.ID)
+	subject, err := person.subject(c.Request.Context(), s.store)
 	if err != nil {
-		s.log.Error("the subscription could not be read, so its plan is unknown", "tenant", person.Tenant.ID, "error", err)
-		return subject, nil
+		s.log.Error("the subscription could not be read, so the plan is unknown", "tenant", person.Tenant.ID, "error", err)
 	}
-	subject.Plan, subject.AddOns = plan, addOns
 	return subject, nil
 }
 
-// subscription is what a tenant has bought.
-func (s *Site) subscription(ctx context.Context, tenant string) (plan string, addOns []string, err error) {
-	plan, err = s.store.TenantPlan(ctx, tenant)
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return "", nil, err
+// subject is the person as rules see them. On an error the plan is unknown, and everything else is as usual.
+func (p Person) subject(ctx context.Context, store *models.Store) (ruleset.Subject, error) {
+	subject := ruleset.Subject{
+		User:   p.ID,
+		Tenant: p.Tenant.ID,
+		Attributes: map[string]any{
+			"country": p.Tenant.Country,
+			"email":   p.Email,
+			"role":    p.Role,
+		},
 	}
-	addOns, err = s.store.TenantAddOns(ctx, tenant)
-	return plan, addOns, err
+	var err error
+	subject.Plan, subject.AddOns, err = store.Subscription(ctx, p.Tenant.ID)
+	return subject, err
+}
+
+// Subjects finds the sample's people by id, for jobs. It satisfies service.Subjects.
+type Subjects struct{ Store *models.Store }
+
+// Subject returns a person with tenant, plan and add-ons.
+func (s Subjects) Subject(ctx context.Context, userID string) (ruleset.Subject, error) {
+	person, ok := personByID(userID)
+	if !ok {
+		return ruleset.Subject{}, fmt.Errorf("there is no person %q", userID)
+	}
+	return person.subject(ctx, s.Store)
 }

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
+)
+
+type explain struct {
+	Flag    string            `arg:"" help:"The flag's key."`
+	User    string            `help:"Id of the user."`
+	Visitor string            `help:"Id of the visitor."`
+	Tenant  string            `help:"Id of the tenant."`
+	Plan    string            `help:"Key of the tenant's plan (default: the one stored for the tenant)."`
+	AddOn   []string          `name:"add-on" help:"Key of a flag that the tenant bought as an add-on; may be repeated (default: those stored for the tenant)."`
+	Attr    map[string]string `placeholder:"KEY=VALUE" mapsep:"none" help:"Another attribute; may be repeated."`
+	JSON    bool              `name:"json" help:"Print JSON."`
+}
+
+// Run evaluates by the newest revision.
+func (cmd explain) Run(ctx context.Context, settings *Settings, s streams) error {
+	return settings.use(ctx, func(store *models.Store) error {
+		flags, err := service.New(ctx, service.Config{Source: store, Environment: settings.Environment, Logger: s.log})
+		if err != nil {
+			return err
+		}
+		subject, err := cmd.subject(ctx, store)
+		if err != nil {
+			return err
+		}
+		explanation, err := flags.Newest().Explain(cmd.Flag, subject, flags.Now())
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			encoder := json.NewEncoder(s.out)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(explanation)
+		}
+		printExplanation(s.out, explanation)
+		return nil
+	})
+}
+
+func (cmd explain) subject(ctx context.Context, store *models.Store) (ruleset.Subject, error) {
+	subject := ruleset.Subject{User: cmd.User, Visitor: cmd.Visitor, Tenant: cmd.Tenant, Plan: cmd.Plan, AddOns: cmd.AddOn}
+	for name, value := range cmd.Attr {
+		if subject.Attributes == nil {
+			subject.Attributes = map[string]any{}
+		}
+		subject.Attributes[name] = value
+	}
+	if cmd.Tenant != "" && cmd.Plan == "" {
+		plan, addOns, err := store.Subscription(ctx, cmd.Tenant)
+		if err != nil {
+			return ruleset.Subject{}, err
+		}
+		subject.Plan = plan
+		if len(cmd.AddOn) == 0 {
+			subject.AddOns = addOns
+		}
+	}
+	return subject, subject.Check()
+}
+
+func printExplanation(out io.Writer, e ruleset.Explanation) {
+	value, err := json.Marshal(e.Value)
+	if err != nil {
+		value = []byte("?")
+	}
+	fmt.Fprintf(out, "%s is %s", e.Key, value)
+	if e.Variant != "" {
+		fmt.Fprintf(out, " (variant %s)", e.Variant)
+	}
+	fmt.Fprintf(out, ", because %s", e.Reason)
+	if e.Upgradable {
+		fmt.Fprint(out, "; an upgrade would turn it on")
+	}
+	fmt.Fprintf(out, "\nrevision %d of %s\n\n", e.Revision.Number, e.Revision.Environment)
+	for i, step := range e.Steps {
+		fmt.Fprintf(out, "%2d. %s\n", i+1, step.Text)
+		if step.Condition != nil {
+			printCondition(out, *step.Condition, 1)
+		}
+		if step.Draw != nil {
+			printDraw(out, *step.Draw)
+		}
+	}
+}
+
+func printCondition(out io.Writer, c ruleset.ConditionResult, depth int) {
+	verdict := "no "
+	if c.Matched {
+		verdict = "yes"
+	}
+	fmt.Fprintf(out, "    %s%s  %s", strings.Repeat("  ", depth-1), verdict, c.Text)
+	if c.Actual != "" {
+		fmt.Fprintf(out, "  (is %s)", c.Actual)
+	}
+	fmt.Fprintln(out)
+	for _, child := range c.Children {
+		printCondition(out, child, depth+1)
+	}
+}
+
+func printDraw(out io.Writer, d ruleset.DrawResult) {
+	if d.Value == "" {
+		fmt.Fprintf(out, "         there is no %s to draw for, so it is out\n", d.Unit)
+		return
+	}
+	fmt.Fprintf(out, "         %s %q drew %.3f of 100; the share is %s\n", d.Unit, d.Value, d.Percent, d.Share)
+}
