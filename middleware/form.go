@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"io"
 	"mime"
@@ -27,6 +28,15 @@ const formLife = service.FormPinLife + PinLife
 
 // signer signs the pins of forms, with the time at which the form was rendered.
 type signer struct{ codecs []securecookie.Codec }
+
+// newSigner refuses keys that cannot sign, such as empty ones.
+func newSigner(name string, codecs []securecookie.Codec) (signer, error) {
+	s := signer{codecs}
+	if _, err := s.sign(pin{}, time.Time{}); err != nil {
+		return s, fmt.Errorf("nothing can be signed with %s: %w", name, err)
+	}
+	return s, nil
+}
 
 func (s signer) sign(p pin, now time.Time) (string, error) {
 	return securecookie.EncodeMulti(formField, strconv.FormatInt(now.Unix(), 36)+"~"+p.encode(), s.codecs...)

@@ -37,24 +37,25 @@ func NewCookieStore(keys ...[]byte) *sessions.CookieStore {
 
 // newJar takes the short way where the store is gorilla's cookie store: the same cookies by the same codecs, but
 // decoded once. Any other store is asked as it wants to be.
-func newJar(config Config) (jar, signer) {
-	names := [2]string{config.CookieName + "-pin", config.CookieName + "-visitor"}
-	forms := signer{codecs: securecookie.CodecsFromPairs(formKey(config))}
+func newJar(config Config) (jar, signer, error) {
+	pinName, visitorName := config.CookieName+"-pin", config.CookieName+"-visitor"
 	store, ok := config.Sessions.(*sessions.CookieStore)
 	if !ok {
-		return &storeJar{store: config.Sessions, pinName: names[0], visitorName: names[1], secure: config.Secure}, forms
+		forms, err := newSigner("Config.FormKey", securecookie.CodecsFromPairs(formKey(config)))
+		return &storeJar{store: config.Sessions, pinName: pinName, visitorName: visitorName, secure: config.Secure}, forms, err
 	}
-	if len(config.FormKey) == 0 {
-		forms.codecs = store.Codecs
+	forms, err := newSigner("a key of Config.Sessions", store.Codecs)
+	if err == nil && len(config.FormKey) > 0 {
+		forms, err = newSigner("Config.FormKey", securecookie.CodecsFromPairs(config.FormKey))
 	}
 	return &cookieJar{
 		codecs:      store.Codecs,
-		pinName:     names[0],
-		visitorName: names[1],
+		pinName:     pinName,
+		visitorName: visitorName,
 		secure:      config.Secure,
 		pins:        newMemo[pin](maxPins),
 		visitors:    newMemo[visitor](maxVisitors),
-	}, forms
+	}, forms, err
 }
 
 func formKey(config Config) []byte {

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
@@ -94,36 +93,42 @@ func New(config Config) gin.HandlerFunc {
 }
 
 func newMiddleware(config Config) (*middleware, error) {
-	switch {
-	case config.Flags == nil:
-		return nil, errors.New("Config.Flags is missing: make one with service.New")
-	case config.Sessions == nil:
-		return nil, errors.New("Config.Sessions is missing: make one with middleware.NewCookieStore")
+	config, err := config.complete()
+	if err != nil {
+		return nil, err
 	}
+	m := &middleware{Config: config, log: config.Logger}
+	if m.jar, m.forms, err = newJar(config); err != nil {
+		return nil, err
+	}
+	m.prepareBlock()
+	return m, nil
+}
+
+// complete fills in the defaults and refuses what cannot work.
+func (config Config) complete() (Config, error) {
 	config.RefreshPath = orDefault(config.RefreshPath, "/feature-values")
 	config.ClientPath = orDefault(config.ClientPath, "/")
 	config.CookieName = orDefault(config.CookieName, "flags")
 	if config.Secure {
 		config.CookieName = "__Host-" + config.CookieName
 	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
 	switch {
+	case config.Flags == nil:
+		return config, errors.New("Config.Flags is missing: make one with service.New")
+	case config.Sessions == nil:
+		return config, errors.New("Config.Sessions is missing: make one with middleware.NewCookieStore")
 	case config.RefreshPath[0] != '/':
-		return nil, fmt.Errorf("Config.RefreshPath is %q: it must begin with a slash", config.RefreshPath)
+		return config, fmt.Errorf("Config.RefreshPath is %q: it must begin with a slash", config.RefreshPath)
 	case config.ClientPath[0] != '/':
-		return nil, fmt.Errorf("Config.ClientPath is %q: it must begin with a slash", config.ClientPath)
+		return config, fmt.Errorf("Config.ClientPath is %q: it must begin with a slash", config.ClientPath)
 	case cookie(config.CookieName, "", config.Secure, 0).Valid() != nil:
-		return nil, fmt.Errorf("Config.CookieName is %q: it must be letters, digits and hyphens", config.CookieName)
+		return config, fmt.Errorf("Config.CookieName is %q: a cookie's name has letters, digits and hyphens", config.CookieName)
 	}
-	m := &middleware{Config: config, log: config.Logger}
-	if m.log == nil {
-		m.log = slog.Default()
-	}
-	m.jar, m.forms = newJar(config)
-	if _, err := m.forms.sign(pin{}, time.Time{}); err != nil {
-		return nil, fmt.Errorf("nothing can be signed with Config.FormKey, or the keys of Config.Sessions: %w", err)
-	}
-	m.prepareBlock()
-	return m, nil
+	return config, nil
 }
 
 func orDefault(value, otherwise string) string {

@@ -24,9 +24,9 @@ func hundredFlags() ruleset.Definition {
 			f = boolean(key)
 		case i < 70:
 			f = boolean(key, percent(float64(i), "on"))
-		case i < 80:
-			f = boolean(key, when(is("country", countries[i%6], countries[(i+1)%6])))
 		case i < 85:
+			f = boolean(key, when(is("country", countries[i%6], countries[(i+1)%6])))
+		case i < 88:
 			f = boolean(key, when(compare("seats", ruleset.Greater, strconv.Itoa(i))))
 		case i < 90:
 			f = boolean(key, when(ruleset.Condition{All: []ruleset.Condition{is("language", "de", "fr"), compare("email", ruleset.EndsWith, "@toprent.app")}}))
@@ -76,7 +76,7 @@ func newFloor(d ruleset.Definition) *floor {
 }
 
 func (f *floor) evaluate(user string) []byte {
-	out := append(make([]byte, 0, 2048), '{')
+	out := append(make([]byte, 0, 25*60), '{') // about 25 bytes for each of the 60
 	for _, key := range f.keys {
 		f.hash = append(append(append(f.hash[:0], key...), ':'), user...)
 		flag := f.flags[key]

@@ -1,11 +1,13 @@
 package ruleset
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Evaluate decides all flags for one subject at one time. It cannot fail.
 func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
-	set := &valueSet{revision: r, cells: make([]cell, len(r.nodes))}
-	copy(set.cells, r.base)
+	set := &valueSet{revision: r, cells: slices.Clone(r.base)}
 	if len(r.hidden) > 0 {
 		set.denied = r.denied(&subject)
 	}

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -17,14 +18,14 @@ import (
 type Pages struct{ byName map[string]*template.Template }
 
 // Parse reads a layout and, beside it, one template for each page: pages/home.html is the page "home". Templates link
-// to assets by {{ asset "name" }}.
+// to assets by {{ asset "name" }} and write large numbers by {{ thousands 1204 }}.
 func Parse(files fs.FS, layout string, assetURL func(name string) string) (*Pages, error) {
 	names, err := fs.Glob(files, path.Join(path.Dir(layout), "*.html"))
 	if err != nil {
 		return nil, err
 	}
 	p := &Pages{byName: map[string]*template.Template{}}
-	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL})
+	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL, "thousands": thousands})
 	for _, name := range names {
 		if name == layout {
 			continue
@@ -54,4 +55,13 @@ func (p *Pages) Render(c *gin.Context, status int, name string, page any) error 
 	}
 	c.Data(status, "text/html; charset=utf-8", body.Bytes())
 	return nil
+}
+
+// thousands writes a number for people: 1,204.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
