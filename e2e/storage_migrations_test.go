@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/toprent/flags/internal/pgtest"
@@ -158,4 +159,27 @@ func TestTheMigrationLockIsHeldByATransaction(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+func TestARoleThatDoesNotOwnTheSchemaOnlyChecksIt(t *testing.T) {
+	server := pgtest.Server(t)
+	owner := sqlOf(t, openURL(t, server.URL()))
+	for _, statement := range []string{"CREATE ROLE runner LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO runner"} {
+		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runner := sqlOf(t, openURL(t, strings.Replace(server.URL(), "postgres@", "runner@", 1)))
+	for db, want := range map[*sql.DB]bool{owner: true, runner: false} {
+		if owns, err := migrations.Owns(t.Context(), db, migrations.Postgres); err != nil || owns != want {
+			t.Errorf("owns: %v, %v, want %v", owns, err, want)
+		}
+		if err := migrations.Prepare(t.Context(), db, migrations.Postgres); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := owner.ExecContext(t.Context(), "DELETE FROM goose_db_version WHERE version_id > 0"); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, migrations.Prepare(t.Context(), runner, migrations.Postgres), migrations.ErrOlder)
 }

@@ -47,6 +47,20 @@ func newSite(t testing.TB, definition ruleset.Definition, changes ...func(*middl
 	return s
 }
 
+// again makes a second instance of the site, with another configuration.
+func (s *site) again(changes ...func(*middleware.Config)) *site {
+	other := &site{TB: s.TB, source: s.source, flags: s.flags, log: s.log, Engine: gin.New()}
+	other.Use(other.with(changes...))
+	other.routes(&other.RouterGroup)
+	return other
+}
+
+// visitorOf says who the site takes somebody for.
+func (s *site) visitorOf(v *visitor) string {
+	s.Helper()
+	return v.fetches("/who").is(http.StatusOK).body
+}
+
 // with makes the site's middleware.
 func (s *site) with(changes ...func(*middleware.Config)) gin.HandlerFunc {
 	config := middleware.Config{
@@ -77,6 +91,7 @@ const (
 func (s *site) routes(r *gin.RouterGroup) {
 	r.Match([]string{"GET", "HEAD", "POST"}, "/", page)
 	r.GET("/api", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", middleware.From(c).JSON()) })
+	r.GET("/who", func(c *gin.Context) { c.String(http.StatusOK, middleware.From(c).Subject().Visitor) })
 	r.GET("/form", func(c *gin.Context) { sendPage(c, "<form>"+string(middleware.From(c).Pin())+"</form>") })
 }
 
@@ -180,8 +195,14 @@ func (v *visitor) sends(path, contentType string, body io.Reader) *answer {
 
 func (v *visitor) asks(method, path string, body io.Reader, headers ...string) *answer {
 	v.Helper()
+	return v.answers(v.request(method, path, body, headers...))
+}
+
+// answers sends a request and keeps the cookies that come back.
+func (v *visitor) answers(r *http.Request) *answer {
+	v.Helper()
 	recorder := httptest.NewRecorder()
-	v.ServeHTTP(recorder, v.request(method, path, body, headers...))
+	v.ServeHTTP(recorder, r)
 	a := v.reads(recorder)
 	for name, cookie := range a.set {
 		if v.cookies[name] = cookie.Value; cookie.MaxAge < 0 {

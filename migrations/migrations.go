@@ -72,6 +72,34 @@ func Check(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	return nil
 }
 
+// Owns reports whether the database's role may migrate: it owns the schema's tables, or may create them. A role that
+// merely runs the service should not, so that it cannot rewrite history.
+func Owns(ctx context.Context, db *sql.DB, dialect Dialect) (owns bool, err error) {
+	if dialect == SQLite { // who may write the file may do anything with it
+		return true, nil
+	}
+	err = db.QueryRowContext(ctx, `SELECT coalesce(
+		(SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('goose_db_version')),
+		has_schema_privilege(current_schema(), 'CREATE'), false)`).Scan(&owns)
+	if err != nil {
+		return false, fmt.Errorf("ask who owns the schema: %w", err)
+	}
+	return owns, nil
+}
+
+// Prepare migrates if the database's role may, and otherwise checks that it need not: what a service does at start.
+func Prepare(ctx context.Context, db *sql.DB, dialect Dialect) error {
+	owns, err := Owns(ctx, db, dialect)
+	if err != nil {
+		return err
+	}
+	if !owns {
+		return Check(ctx, db, dialect)
+	}
+	_, err = Up(ctx, db, dialect)
+	return err
+}
+
 func newer(have, want int64) error {
 	return fmt.Errorf("%w (version %d, this binary's is %d): deploy the newer binary", ErrNewer, have, want)
 }

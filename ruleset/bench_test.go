@@ -10,7 +10,8 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// hundredFlags are 40 plain flags, 30 percentages, 20 targeted ones and 10 three-way splits; the browser sees 60.
+// hundredFlags are 40 plain flags, 30 percentages, 20 targeted ones (15 by a list, 3 by a number, 2 by nested
+// conditions) and 10 three-way splits; the browser sees 60.
 func hundredFlags() ruleset.Definition {
 	countries := []string{"DE", "FR", "IT", "ES", "PL", "NL"}
 	var flags []ruleset.Flag

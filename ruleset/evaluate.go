@@ -24,7 +24,7 @@ func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
 // escape to the heap and they would be allocated for each subject.
 type evaluation struct {
 	revision *Revision
-	subject  Subject
+	addOns   []string
 	plan     string // the subject's, but while asking what an upgrade would give
 	now      time.Time
 	cells    []cell     // decided so far
@@ -66,7 +66,7 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 		slots := reservedSlots + len(r.attributes)
 		e = &evaluation{revision: r, values: make([]value, slots), units: make([]unitDraw, slots)}
 	}
-	e.subject, e.plan, e.now, e.cells = *s, s.Plan, at, cells
+	e.addOns, e.plan, e.now, e.cells = s.AddOns, s.Plan, at, cells
 	user := s.User
 	if user == "" {
 		user = s.Visitor
@@ -80,7 +80,7 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 		e.values[slotNow] = value{kind: instant, raw: at}
 	}
 	for i, name := range r.attributes {
-		e.values[reservedSlots+i] = valueOf(s.Attributes[name])
+		e.values[reservedSlots+i].read(s.Attributes[name])
 	}
 	clear(e.units)
 	return e
@@ -109,7 +109,7 @@ func (e *evaluation) decide(n *node) cell {
 	if f.gate == nil {
 		return e.decideAdmitted(n)
 	}
-	reason := f.gate.admits(e.plan, e.subject.AddOns)
+	reason := f.gate.admits(e.plan, e.addOns)
 	if reason == NothingMatched {
 		return e.decideAdmitted(n)
 	}
@@ -156,10 +156,10 @@ func (e *evaluation) decideAdmitted(n *node) cell {
 
 // overridden finds the override for the user, then the one for the tenant.
 func (e *evaluation) overridden(f *flag) (variantIndex, bool) {
-	if o, ok := f.users[e.subject.User]; ok && o.holds(e.now) {
+	if o, ok := f.users[e.values[slotUser].text]; ok && o.holds(e.now) {
 		return o.variant, true
 	}
-	if o, ok := f.tenants[e.subject.Tenant]; ok && o.holds(e.now) {
+	if o, ok := f.tenants[e.values[slotTenant].text]; ok && o.holds(e.now) {
 		return o.variant, true
 	}
 	return 0, false

@@ -112,20 +112,20 @@ func (x *explainer) explainPlan() bool {
 	}
 	switch x.cell.reason {
 	case PlanUnknown:
-		x.say("plan", "needs a plan (%s), and the subject's plan %q is unknown: %s", included, x.subject.Plan, x.serving())
+		x.say("plan", "needs a plan (%s), and the subject's plan %q is unknown: %s", included, x.plan, x.serving())
 		return true
 	case PlanExcluded:
 		hint := "an upgrade alone would not turn it on"
 		if x.cell.bits&bitUpgradable != 0 {
 			hint = "an upgrade would turn it on"
 		}
-		x.say("plan", "plan %q excludes it (%s): %s; %s", x.subject.Plan, included, x.serving(), hint)
+		x.say("plan", "plan %q excludes it (%s): %s; %s", x.plan, included, x.serving(), hint)
 		return true
 	}
-	if g.includes(x.subject.Plan) {
-		x.say("plan", "plan %q includes it", x.subject.Plan)
+	if g.includes(x.plan) {
+		x.say("plan", "plan %q includes it", x.plan)
 	} else {
-		x.say("plan", "plan %q excludes it (%s), but an add-on includes it", x.subject.Plan, included)
+		x.say("plan", "plan %q excludes it (%s), but an add-on includes it", x.plan, included)
 	}
 	return false
 }
@@ -143,7 +143,7 @@ func (x *explainer) explainOverride() bool {
 	for _, holder := range []struct {
 		name, id  string
 		overrides map[string]override
-	}{{"user", x.subject.User, f.users}, {"tenant", x.subject.Tenant, f.tenants}} {
+	}{{"user", x.values[slotUser].text, f.users}, {"tenant", x.values[slotTenant].text, f.tenants}} {
 		o, ok := holder.overrides[holder.id]
 		if !ok {
 			continue

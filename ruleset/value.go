@@ -27,6 +27,15 @@ const (
 	list
 )
 
+// read takes an attribute. The first case is the usual one, and in place is quicker.
+func (v *value) read(attribute any) {
+	if s, ok := attribute.(string); ok {
+		v.kind, v.text = text, s
+		return
+	}
+	*v = valueOf(attribute)
+}
+
 // valueOf takes an attribute as it is. What rules cannot use is missing.
 func valueOf(attribute any) value {
 	switch a := attribute.(type) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,12 +297,12 @@ func TestHintsThatComeTogetherAreOneRefresh(t *testing.T) {
 type announcing struct {
 	*source
 	cuts    chan error
-	refuse  bool // while connecting
+	refuse  atomic.Bool // while connecting
 	publish chan struct{}
 }
 
 func (a *announcing) Listen(ctx context.Context, _ string, hint func()) error {
-	if a.refuse {
+	if a.refuse.Load() {
 		return errors.New("refused")
 	}
 	hint()
@@ -332,7 +333,7 @@ func TestALostListenerIsLoggedOnceAndReconnected(t *testing.T) {
 		synctest.Wait()
 		a.pinned(t, first)
 
-		listener.refuse = true
+		listener.refuse.Store(true)
 		listener.cuts <- errors.New("cut")
 		synctest.Wait()
 		if a.Status().Listening {
@@ -344,7 +345,7 @@ func TestALostListenerIsLoggedOnceAndReconnected(t *testing.T) {
 		if a.Newest().Revision() != first {
 			t.Fatal("who told it?")
 		}
-		listener.refuse = false
+		listener.refuse.Store(false)
 		time.Sleep(2 * time.Second)
 		a.pinned(t, second) // published while nobody listened
 		a.log.expect(t, 1, "connected again")

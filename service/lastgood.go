@@ -13,18 +13,28 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// lastGoodFile is the newest revision as it is kept on disk for a start without the source.
+// lastGoodFile is a file on disk for a start without the source.
 type lastGoodFile struct {
-	Format     int             `json:"format"`
-	ID         ruleset.ID      `json:"id"`
-	Floor      int64           `json:"floor"`
-	Published  time.Time       `json:"published"`
-	Saved      time.Time       `json:"saved"`
-	Sum        string          `json:"sum"` // SHA-256 of the definition, in hexadecimal
-	Definition json.RawMessage `json:"definition"`
+	Format  int             `json:"format"`
+	Sum     string          `json:"sum"` // SHA-256 of the content, in hexadecimal
+	Content json.RawMessage `json:"content"`
+}
+
+// lastGood is the newest revision, as it is kept there.
+type lastGood struct {
+	ID         ruleset.ID         `json:"id"`
+	Floor      int64              `json:"floor"`
+	Published  time.Time          `json:"published"`
+	Saved      time.Time          `json:"saved"`
+	Definition ruleset.Definition `json:"definition"`
 }
 
 const lastGoodFormat = 1
+
+func sum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
 
 // writeLastGood replaces the file in one step, so that a crash leaves the old one or the new one, never half of one.
 func (s *FeatureFlagService) writeLastGood(st *state) {
@@ -37,12 +47,11 @@ func (s *FeatureFlagService) writeLastGood(st *state) {
 }
 
 func writeLastGood(path string, st *state) error {
-	definition, err := json.Marshal(st.newest.own.Definition())
+	content, err := json.Marshal(lastGood{st.head.ID, st.head.Floor, st.head.PublishedAt, st.head.Now, st.newest.own.Definition()})
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(definition)
-	data, err := json.Marshal(lastGoodFile{lastGoodFormat, st.head.ID, st.head.Floor, st.head.PublishedAt, st.head.Now, hex.EncodeToString(sum[:]), definition})
+	data, err := json.Marshal(lastGoodFile{lastGoodFormat, sum(content), content})
 	if err != nil {
 		return err
 	}
@@ -71,21 +80,21 @@ func (s *FeatureFlagService) readLastGood() (*state, error) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", s.lastGood, err)
 	}
-	sum := sha256.Sum256(file.Definition)
 	switch {
 	case file.Format != lastGoodFormat:
 		return nil, fmt.Errorf("%s has format %d: this version reads %d", s.lastGood, file.Format, lastGoodFormat)
-	case file.Sum != hex.EncodeToString(sum[:]):
+	case file.Sum != sum(file.Content):
 		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", s.lastGood)
-	case file.ID.Environment != s.environment:
-		return nil, fmt.Errorf("%s is of environment %q, not %q", s.lastGood, file.ID.Environment, s.environment)
 	}
-	var definition ruleset.Definition
-	if err := json.Unmarshal(file.Definition, &definition); err != nil {
+	var last lastGood
+	if err := json.Unmarshal(file.Content, &last); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", s.lastGood, err)
 	}
-	head := Head{ID: file.ID, Floor: file.Floor, PublishedAt: file.Published, Now: file.Saved}
-	st := s.newState(head, []*ruleset.Revision{s.compile(file.ID, definition, nil)}, nil)
+	if last.ID.Environment != s.environment {
+		return nil, fmt.Errorf("%s is of environment %q, not %q", s.lastGood, last.ID.Environment, s.environment)
+	}
+	head := Head{ID: last.ID, Floor: last.Floor, PublishedAt: last.Published, Now: last.Saved}
+	st := s.newState(head, []*ruleset.Revision{s.compile(last.ID, last.Definition, nil)}, nil)
 	st.fromDisk = true
 	return st, nil
 }

@@ -1,0 +1,65 @@
+# Everything about this project is done from here: `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check setup lint unit budgets race bench fuzz generate vulnerabilities
+
+TOOL := go tool -modfile=tools.mod
+AXE := 4.14.1
+NPM := .cache/npm
+FUZZTIME ?= 30s
+
+## help: list what can be made
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+## run: serve the sample site on http://127.0.0.1:8080
+run:
+	go run .
+
+## test: set up whatever is missing, then run all checks and tests; this is what CI runs
+test: setup lint race budgets
+
+## setup: install PostgreSQL, Chromium and axe-core for the tests where they are missing
+setup:
+	@scripts/setup-tests "$(NPM)" "$(AXE)"
+
+## lint: formatting, vet and staticcheck
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+## race: all tests, with the race detector
+race:
+	AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js" $(TOOL) gotestsum --format pkgname -- -race -timeout 20m ./...
+
+## unit: all tests but those that need PostgreSQL or a browser, without the race detector
+unit:
+	go test $$(go list ./... | grep -v /e2e)
+
+## budgets: the speed budgets, alone on the machine and without the race detector
+budgets:
+	$(TOOL) gotestsum --format pkgname -- -p 1 -count 1 -run Budget ./ruleset ./service ./middleware
+
+## bench: all benchmarks, for people
+bench:
+	go test -run '^$$' -bench . -benchmem ./ruleset ./service ./middleware
+
+## fuzz: every fuzz target in turn; FUZZTIME=5m for longer
+fuzz:
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
+		done; \
+	done
+
+## generate: rebuild the browser client and whatever else is generated
+generate:
+	go generate ./...
+
+## vulnerabilities: look the dependencies up in Go's vulnerability database (needs the internet)
+vulnerabilities:
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
