@@ -308,15 +308,19 @@ func (a *answer) sees(keysAndValues ...any) *answer {
 // sets checks which of the cookies are set: pin, visitor.
 func (a *answer) sets(names ...string) *answer {
 	a.Helper()
-	var got []string
-	for name := range a.set {
-		got = append(got, name[strings.LastIndexByte(name, '-')+1:])
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, names) {
+	if got := a.cookieNames(); !slices.Equal(got, names) {
 		a.Errorf("cookies set: %q, want %q", got, names)
 	}
 	return a
+}
+
+func (a *answer) cookieNames() []string {
+	var names []string
+	for name := range a.set {
+		names = append(names, name[strings.LastIndexByte(name, '-')+1:])
+	}
+	slices.Sort(names)
+	return names
 }
 
 // is checks the status.

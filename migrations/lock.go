@@ -30,7 +30,7 @@ func lockPostgres(ctx context.Context, db *sql.DB) (func() error, error) {
 	for _, statement := range []string{
 		`SET LOCAL idle_in_transaction_session_timeout = 0`, // it idles while the migrations run beside it
 		`SET LOCAL lock_timeout = 0`,
-		fmt.Sprintf(`SELECT %d`, lockID),
+		fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, lockID),
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			_ = tx.Rollback()
