@@ -36,6 +36,7 @@ const (
 	kindKill    = "kill"
 	kindLift    = "lift"
 	kindImport  = "import"
+	kindRecall  = "recall"
 )
 
 // errReason and errAuthor refuse a change of which nobody could say later who made it and why.

@@ -112,6 +112,19 @@ func (b tab) goesBack() {
 	})
 }
 
+// follows runs what leads to another page, and waits until that page has loaded.
+func (b tab) follows(script string) {
+	b.t.Helper()
+	const origin = `performance.timeOrigin`
+	left := evaluated[float64](b, origin)
+	b.runs(script)
+	eventually(b.t, "another page after "+script, func() bool {
+		// Between the pages there may be nothing that could answer.
+		at, err := chromedp.Run(b.ctx, chromedp.Evaluate[float64](`document.readyState == "complete" ? `+origin+` : 0`))
+		return err == nil && at != 0 && at != left
+	})
+}
+
 // comesToFront shows the tab and hides the one that was in front.
 func (b tab) comesToFront() {
 	b.t.Helper()

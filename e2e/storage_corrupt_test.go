@@ -29,7 +29,7 @@ func (s *storage) malformed() map[string]bool {
 var corruptCases = map[string]func(*testing.T, *storage){
 	"a corrupt row spoils its own flag only": func(t *testing.T, s *storage) {
 		for _, corruption := range []string{
-			`rollout_strategy = '{broken'`, `rollout_strategy = '[] []'`, `rollout_strategy = ''`, `rollout_strategy = '[{"serv": "on"}]'`,
+			`rollout_strategy = '{broken'`, `rollout_strategy = '[] []'`, `rollout_strategy = ''`, `rollout_strategy = '[{"serve": "on", "wehn": {"segment": "pilots"}}]'`,
 			`rollout_strategy = '[{"percent": {"serve": "on", "share": 101}}]'`, `variants = '7'`, `prerequisites = '[{"flag": 1}]'`,
 			`otherwise_variant = 'gone'`,
 		} {

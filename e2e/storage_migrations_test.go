@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/toprent/flags/internal/filelock"
 	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/migrations"
 	"github.com/toprent/flags/models"
@@ -182,4 +184,28 @@ func TestARoleThatDoesNotOwnTheSchemaOnlyChecksIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantIs(t, migrations.Prepare(t.Context(), runner, migrations.Postgres), migrations.ErrOlder)
+}
+
+func TestOpeningAndMigratingASQLiteFileWaitForWhoeverDoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "flags.db")
+	store, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, store)
+	unlock, err := filelock.Lock(t.Context(), path+".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = sqlite.Open(impatient, path)
+	wantIs(t, err, context.DeadlineExceeded)
+	wantIs(t, migrate(impatient, store), context.DeadlineExceeded)
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrateAsInstance(t.Context(), path); err != nil {
+		t.Error(err)
+	}
 }

@@ -273,6 +273,26 @@ var killCases = map[string]func(*testing.T, *storage){
 			t.Errorf("%+v, %v", revisions, err)
 		}
 	},
+	"a recall raises the floor to a revision in which nothing differs": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		before := s.now()
+		recalled, err := s.changes.Recall(t.Context(), prod, "ann", "everybody should have it now")
+		if err != nil || recalled.Number != 2 || !recalled.New {
+			t.Fatalf("%+v, %v", recalled, err)
+		}
+		head, err := s.store.Head(t.Context(), prod)
+		if err != nil || head.ID != recalled.ID || head.Floor != 2 {
+			t.Errorf("%+v, %v", head, err)
+		}
+		wantEqual(t, "the definition", s.now(), before)
+		if _, err := s.changes.Recall(t.Context(), prod, "ann", ""); err == nil {
+			t.Error("recalled for no reason")
+		}
+		s.publishes(newFlag("b"))
+		if head, err = s.store.Head(t.Context(), prod); err != nil || head.Number != 3 || head.Floor != 2 {
+			t.Errorf("after another change: %+v, %v", head, err)
+		}
+	},
 	"killing what is killed changes nothing": func(t *testing.T, s *storage) {
 		s.publishes(newFlag("a"))
 		first, again := s.kills("a"), s.kills("a")

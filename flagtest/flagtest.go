@@ -8,6 +8,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -48,10 +50,11 @@ func Middleware(t testing.TB, keysAndValues ...any) gin.HandlerFunc {
 }
 
 // Service returns a service over a source, for the environment "test" and on the source's clock if it has one. It
-// changes when the test calls its Refresh.
+// changes when the test calls its Refresh, and logs warnings to standard error.
 func Service(t testing.TB, source service.Source) *service.FeatureFlagService {
 	t.Helper()
-	config := service.Config{Source: source, Environment: Environment}
+	warnings := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+	config := service.Config{Source: source, Environment: Environment, Logger: slog.New(warnings)}
 	if clocked, ok := source.(interface{ Now() time.Time }); ok {
 		config.Clock = clocked.Now
 	}

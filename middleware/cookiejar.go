@@ -20,9 +20,9 @@ const maxCookie = 4096
 
 // cookieJar keeps both in signed cookies.
 type cookieJar struct {
-	codecs               []securecookie.Codec
-	pinName, visitorName string
-	secure               bool
+	codecs                           []securecookie.Codec
+	pinName, visitorName             string
+	pinAttributes, visitorAttributes string
 
 	pins     *memo[pin]
 	visitors *memo[visitor]
@@ -91,7 +91,7 @@ func (j *cookieJar) savePin(w http.ResponseWriter, _ *http.Request, p pin) error
 		if err != nil {
 			return err
 		}
-		latest = &pinCookie{p, cookie(j.pinName, value, j.secure, 0).String()}
+		latest = &pinCookie{p, j.pinName + "=" + value + j.pinAttributes}
 		j.latest.Store(latest)
 	}
 	w.Header().Add("Set-Cookie", latest.header)
@@ -101,12 +101,17 @@ func (j *cookieJar) savePin(w http.ResponseWriter, _ *http.Request, p pin) error
 func (j *cookieJar) saveVisitor(w http.ResponseWriter, _ *http.Request, v visitor) error {
 	value, err := securecookie.EncodeMulti(j.visitorName, v.encode(), j.codecs...)
 	if err == nil {
-		http.SetCookie(w, cookie(j.visitorName, value, j.secure, visitorAge))
+		w.Header().Add("Set-Cookie", j.visitorName+"="+value+j.visitorAttributes)
 	}
 	return err
 }
 
 // cookie has the attributes of all our cookies. Without an age it lasts as long as the browser runs.
-func cookie(name, value string, secure bool, age time.Duration) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(age / time.Second), HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+func cookie(name string, secure bool, age time.Duration) *http.Cookie {
+	return &http.Cookie{Name: name, Path: "/", MaxAge: int(age / time.Second), HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+}
+
+// attributes are what follows a cookie's name and value.
+func attributes(name string, secure bool, age time.Duration) string {
+	return strings.TrimPrefix(cookie(name, secure, age).String(), name+"=")
 }

@@ -29,10 +29,33 @@ func NewCookieStore(keys ...[]byte) *sessions.CookieStore {
 		pairs = append(pairs, key, nil)
 	}
 	store := sessions.NewCookieStore(pairs...)
+	for _, codec := range store.Codecs {
+		if c, ok := codec.(*securecookie.SecureCookie); ok {
+			c.SetSerializer(serializer{})
+		}
+	}
 	store.MaxAge(int(visitorAge / time.Second))
 	store.Options.HttpOnly = true
 	store.Options.SameSite = http.SameSiteLaxMode
 	return store
+}
+
+// serializer writes a text as it is and all else as gob, whose first value costs more than the signature.
+type serializer struct{ gob securecookie.GobEncoder }
+
+func (s serializer) Serialize(from any) ([]byte, error) {
+	if text, ok := from.(string); ok {
+		return []byte(text), nil
+	}
+	return s.gob.Serialize(from)
+}
+
+func (s serializer) Deserialize(from []byte, to any) error {
+	if text, ok := to.(*string); ok {
+		*text = string(from)
+		return nil
+	}
+	return s.gob.Deserialize(from, to)
 }
 
 // newJar takes the short way where the store is gorilla's cookie store: the same cookies by the same codecs, but
@@ -49,12 +72,13 @@ func newJar(config Config) (jar, signer, error) {
 		forms, err = newSigner("Config.FormKey", securecookie.CodecsFromPairs(config.FormKey))
 	}
 	return &cookieJar{
-		codecs:      store.Codecs,
-		pinName:     pinName,
-		visitorName: visitorName,
-		secure:      config.Secure,
-		pins:        newMemo[pin](maxPins),
-		visitors:    newMemo[visitor](maxVisitors),
+		codecs:            store.Codecs,
+		pinName:           pinName,
+		visitorName:       visitorName,
+		pinAttributes:     attributes(pinName, config.Secure, 0),
+		visitorAttributes: attributes(visitorName, config.Secure, visitorAge),
+		pins:              newMemo[pin](maxPins),
+		visitors:          newMemo[visitor](maxVisitors),
 	}, forms, err
 }
 

@@ -125,7 +125,7 @@ func (config Config) complete() (Config, error) {
 		return config, fmt.Errorf("Config.RefreshPath is %q: it must begin with a slash", config.RefreshPath)
 	case config.ClientPath[0] != '/':
 		return config, fmt.Errorf("Config.ClientPath is %q: it must begin with a slash", config.ClientPath)
-	case cookie(config.CookieName, "", config.Secure, 0).Valid() != nil:
+	case cookie(config.CookieName, config.Secure, 0).Valid() != nil:
 		return config, fmt.Errorf("Config.CookieName is %q: a cookie's name has letters, digits and hyphens", config.CookieName)
 	}
 	return config, nil

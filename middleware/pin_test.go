@@ -218,7 +218,7 @@ func TestARestoredDatabaseMakesSessionsPinAnew(t *testing.T) {
 	ann.opens("/").sees("a", true)
 	s.source.Restore(1)
 	s.later(time.Second)
-	s.change("a", turnOff) // another revision 2
+	s.publish(flagtest.Definition(t, "a", false)) // another revision 2
 	ann.fetches("/api").sets().sees("a", false)
 	ann.opens("/").sets("pin").sees("a", false)
 	ann.opens("/").sets().sees("a", false)
@@ -263,9 +263,8 @@ func TestTheTimeOfASessionNeverGoesBack(t *testing.T) {
 			t.Fatalf("%d of 100 tenants are in 50 %%", len(on))
 		}
 		s.later(-25 * time.Second) // another instance's clock, say
-		s.source.Recall()          // every pin is to be written anew
-		s.publish(moving(t))
-		s.source.Recall()
+		s.source.Publish(moving(t))
+		s.source.Recall() // so that every session gets a new pin
 		s.refresh()
 		for _, v := range on {
 			v.opens(v.headers["Tenant-Path"]).sets("pin").sees("moving", true)

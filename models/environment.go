@@ -111,3 +111,12 @@ func shortDigest(digest []byte) (short ruleset.Digest) {
 	copy(short[:], digest)
 	return short
 }
+
+// SetFloor says that sessions pinned below that revision move up on their next page.
+func (tx *Tx) SetFloor(ctx context.Context, environment string, revision int64) error {
+	err := tx.with(ctx).Model(&Environment{}).Where("name = ?", environment).Update("floor", revision).Error
+	if err != nil {
+		return fmt.Errorf("raise the floor of %q: %w", environment, err)
+	}
+	return nil
+}

@@ -30,37 +30,42 @@ func TestBudgetsOfAllocations(t *testing.T) {
 	}
 }
 
-// medianRatio runs blocks of two things in turn and gives the median of the ratios of their times. Each side of a
-// pair counts with the quicker of two blocks, so that what else the machine does hardly shows.
-func medianRatio(pairs, block int, a, b func(i int)) float64 {
-	run := func(f func(int)) time.Duration {
+// medianRatio runs short blocks of two things in turn and gives the median over some rounds of the ratio of their
+// times. In each round the quickest block of either counts: whatever else the machine does can only slow a block down.
+func medianRatio(a, b func(i int)) float64 {
+	const rounds, blocks, length = 15, 30, 20
+	run := func(f func(int), offset int) time.Duration {
 		start := time.Now()
-		for i := range block {
-			f(i)
+		for i := range length {
+			f(offset + i)
 		}
 		return time.Since(start)
 	}
-	ratios := make([]float64, pairs)
-	for i := range ratios {
-		a1, b1, a2, b2 := run(a), run(b), run(a), run(b)
-		ratios[i] = float64(min(a1, a2)) / float64(min(b1, b2))
+	ratios := make([]float64, rounds)
+	for round := range ratios {
+		quickestA, quickestB := time.Hour, time.Hour
+		for block := range blocks {
+			quickestA = min(quickestA, run(a, block*length))
+			quickestB = min(quickestB, run(b, block*length))
+		}
+		ratios[round] = float64(quickestA) / float64(quickestB)
 	}
 	slices.Sort(ratios)
-	return ratios[pairs/2]
+	return ratios[rounds/2]
 }
 
-// The budget is a ratio, so that it holds on any machine. A busy one can spoil a measurement but not make it better,
-// so one good measurement of ten is enough.
-func TestAllHundredWithJSONCostAThirdOfTheFloorAtMost(t *testing.T) {
+// The budget is a ratio, so that it holds on any machine. A busy one can spoil a whole measurement, so one good one of
+// twenty is enough.
+func TestAllHundredWithJSONCostThreeTenthsOfTheFloorAtMost(t *testing.T) {
 	r, f, subjects := sound(t, hundredFlags()), newFloor(hundredFlags()), thousandSubjects()
-	best := 1e9
-	for range 10 {
-		ratio := medianRatio(151, 100,
+	best, tries := 1e9, 20
+	if underRace {
+		tries = 1
+	}
+	for ; tries > 0 && best > 0.3; tries-- {
+		best = min(best, medianRatio(
 			func(i int) { sink.json = r.Evaluate(subjects[i%1000], noon).JSON() },
-			func(i int) { sink.json = f.evaluate(subjects[i%1000].User) })
-		if best = min(best, ratio); best <= 0.3 {
-			break
-		}
+			func(i int) { sink.json = f.evaluate(subjects[i%1000].User) }))
 	}
 	t.Logf("%.3f of the floor", best)
 	if best > 0.3 && !underRace {

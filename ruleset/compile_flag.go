@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -262,7 +263,7 @@ func (c *flagCompiler) compileSplit(source *Rule, path string) *split {
 		total += uint64(weight)
 		s.ranges = append(s.ranges, splitRange{variant: variantIndex(i), weight: weight})
 	}
-	for name := range source.Split.Weights {
+	for _, name := range slices.Sorted(maps.Keys(source.Split.Weights)) {
 		c.served(name, "%s.weights.%s", path, name)
 	}
 	if len(source.Split.Weights) == 0 {

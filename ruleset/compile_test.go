@@ -67,7 +67,7 @@ func TestEveryMistakeIsReportedAtOnceWithItsPlace(t *testing.T) {
 			t.Errorf("a problem without a place or a message: %+v", p)
 		}
 	}
-	if !on(r, "other", ruleset.Subject{User: "v"}) || r.Malformed()["other"] != "" {
+	if !on(r, "other", ruleset.Subject{User: "v", Plan: "list"}) || r.Malformed()["other"] != "" {
 		t.Error("a flag whose overrides have mistakes is set aside; only those overrides should be")
 	}
 }
@@ -248,13 +248,17 @@ func TestUnchangedFlagsAreShared(t *testing.T) {
 		"an unused segment": {func(d *ruleset.Definition) {
 			d.Segments = append(d.Segments, ruleset.Segment{Key: "new", When: is("b", "x")})
 		}, nil},
-		"an override's reason":   {func(d *ruleset.Definition) { d.Overrides[0].Reason = "other" }, []string{"overridden"}},
-		"an override's expiry":   {func(d *ruleset.Definition) { d.Overrides[0].Expires = ptr(noon) }, []string{"overridden"}},
-		"the same expiry":        {func(d *ruleset.Definition) { d.Overrides[0].Expires = ptr(noon.Add(time.Hour).In(time.FixedZone("x", 3600))) }, nil},
-		"an override less":       {func(d *ruleset.Definition) { d.Overrides = nil }, []string{"overridden"}},
-		"the parent":             {func(d *ruleset.Definition) { d.Flags[3].Enabled = false }, []string{"parent"}},
-		"the prerequisites":      {func(d *ruleset.Definition) { d.Flags[4].Prerequisites = nil }, []string{"child"}},
-		"the plans":              {func(d *ruleset.Definition) { d.Plans = append(slices.Clone(d.Plans), ruleset.Plan{Key: "new", Rank: 99}) }, all},
+		"an override's reason": {func(d *ruleset.Definition) { d.Overrides[0].Reason = "other" }, []string{"overridden"}},
+		"an override's expiry": {func(d *ruleset.Definition) { d.Overrides[0].Expires = ptr(noon) }, []string{"overridden"}},
+		"the same expiry": {func(d *ruleset.Definition) {
+			d.Overrides[0].Expires = ptr(noon.Add(time.Hour).In(time.FixedZone("x", 3600)))
+		}, nil},
+		"an override less":  {func(d *ruleset.Definition) { d.Overrides = nil }, []string{"overridden"}},
+		"the parent":        {func(d *ruleset.Definition) { d.Flags[3].Enabled = false }, []string{"parent"}},
+		"the prerequisites": {func(d *ruleset.Definition) { d.Flags[4].Prerequisites = nil }, []string{"child"}},
+		"the plans": {func(d *ruleset.Definition) {
+			d.Plans = append(slices.Clone(d.Plans), ruleset.Plan{Key: "new", Rank: 99})
+		}, all},
 		"the browser's view":     {func(d *ruleset.Definition) { d.Flags[0].ClientVisible = true }, []string{"plain"}},
 		"a flag that is removed": {func(d *ruleset.Definition) { d.Flags = d.Flags[1:] }, []string{"plain"}},
 	} {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"sync"
 	"time"
 	"unsafe"
 
@@ -17,8 +18,9 @@ const maxCacheKey = 4 << 10 // bytes
 
 // valueCache keeps the values of subjects that come again and again.
 type valueCache struct {
-	size  int
-	items *cache.Cache // of ruleset.Values
+	size   int
+	items  *cache.Cache // of ruleset.Values
+	adding sync.Mutex   // makes the size exact
 }
 
 func newValueCache(size int) *valueCache {
@@ -37,7 +39,12 @@ func (c *valueCache) get(key []byte) (ruleset.Values, bool) {
 
 // put keeps the values of a key, unless the cache is full.
 func (c *valueCache) put(key []byte, values ruleset.Values) {
-	if len(key) <= maxCacheKey && c.items.ItemCount() < c.size {
+	if len(key) > maxCacheKey {
+		return
+	}
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	if c.items.ItemCount() < c.size {
 		c.items.SetDefault(string(key), values)
 	}
 }

@@ -1,7 +1,9 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"sync"
@@ -17,36 +19,39 @@ import (
 // attributes are those that the rules of these tests read.
 var attributes = []string{"a", "b", "c"}
 
-// anySubject draws subjects from few and similar texts, so that keys that run together would meet.
+// anySubject draws subjects of few and similar parts, so that keys that run together meet.
 func anySubject() *rapid.Generator[ruleset.Subject] {
-	text := rapid.SampledFrom([]string{"", "a", "b", "ab", "\x00", "\x01", "\x01a", "\x02ab", "\x00\x00", "1", "0", "true"})
-	var attribute *rapid.Generator[any]
-	attribute = rapid.OneOf(
+	text := rapid.SampledFrom([]string{"", "a", "aa", "\x00", "\x01", "\x01a"})
+	attribute := rapid.OneOf(
 		text.AsAny(),
-		rapid.SampledFrom([]any{1, 0, 1.5, -1, true, false, nil}),
-		rapid.SampledFrom([]any{time.Unix(0, 0), time.Unix(0, 1), time.Unix(1, 0)}),
-		rapid.SliceOfN(text, 0, 3).AsAny(),
-		rapid.SliceOfN(rapid.OneOf(text.AsAny(), rapid.SampledFrom([]any{1, true})), 0, 2).AsAny(),
+		rapid.SampledFrom([]any{1, 0, 1.5, true, false, nil, time.Unix(0, 0), time.Unix(0, 1), time.Unix(1, 0)}),
+		rapid.SampledFrom([]any{[]string{}, []string{""}, []string{"a"}, []string{"a", ""}, []any{}, []any{"a"}, []any{1, true}}),
 	)
-	return rapid.Custom(func(t *rapid.T) ruleset.Subject {
-		return ruleset.Subject{
-			User: text.Draw(t, "user"), Visitor: text.Draw(t, "visitor"), Tenant: text.Draw(t, "tenant"), Plan: text.Draw(t, "plan"),
-			AddOns:     rapid.SliceOfN(text, 0, 3).Draw(t, "add-ons"),
-			Attributes: rapid.MapOfN(rapid.SampledFrom(attributes), attribute, 0, 3).Draw(t, "attributes"),
+	return rapid.Custom(func(t *rapid.T) (s ruleset.Subject) {
+		if rapid.Bool().Draw(t, "with ids") {
+			s = ruleset.Subject{User: text.Draw(t, "user"), Visitor: text.Draw(t, "visitor"), Tenant: text.Draw(t, "tenant"), Plan: text.Draw(t, "plan")}
 		}
+		if rapid.Bool().Draw(t, "with add-ons") {
+			s.AddOns = rapid.SliceOfN(text, 0, 2).Draw(t, "add-ons")
+		}
+		switch rapid.IntRange(0, 2).Draw(t, "attributes") {
+		case 0:
+			s.Attributes = rapid.MapOfN(rapid.SampledFrom(attributes), attribute, 0, 3).Draw(t, "any")
+		case 1:
+			list := rapid.SampledFrom([]any{"a", []string{}, []string{"a"}})
+			s.Attributes = map[string]any{"a": list.Draw(t, "a"), "b": list.Draw(t, "b"), "c": list.Draw(t, "c")}
+		}
+		return s
 	})
 }
 
-// same reports whether no rule can tell two subjects apart.
-func same(a, b ruleset.Subject) bool {
-	normal := func(s ruleset.Subject) []any {
-		out := []any{s.User, s.Visitor, s.Tenant, s.Plan, fmt.Sprintf("%q", s.AddOns)}
-		for _, name := range attributes {
-			out = append(out, normalValue(s.Attributes[name]))
-		}
-		return out
+// readable writes what rules can read of a subject: the same for two whom no rule can tell apart.
+func readable(s ruleset.Subject) string {
+	out := fmt.Sprintf("%q %q %q %q %q", s.User, s.Visitor, s.Tenant, s.Plan, s.AddOns)
+	for _, name := range attributes {
+		out += "; " + normalValue(s.Attributes[name])
 	}
-	return reflect.DeepEqual(normal(a), normal(b))
+	return out
 }
 
 // normalValue writes attributes that rules cannot tell apart in the same way.
@@ -59,17 +64,17 @@ func normalValue(v any) string {
 	case time.Time:
 		return fmt.Sprintf("time %d", v.UnixNano())
 	case []string:
-		out := "list"
+		out := "list ["
 		for _, e := range v {
-			out += " " + normalValue(e)
+			out += normalValue(e) + ", "
 		}
-		return out
+		return out + "]"
 	case []any:
-		out := "list"
+		out := "list ["
 		for _, e := range v {
-			out += " " + normalValue(e)
+			out += normalValue(e) + ", "
 		}
-		return out
+		return out + "]"
 	}
 	return fmt.Sprintf("%T %q", v, fmt.Sprint(v))
 }
@@ -98,41 +103,29 @@ func TestNoTwoDifferentQuestionsShareAKey(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		question := func(name string) (view service.View, s ruleset.Subject, at time.Time) {
-			view = rapid.SampledFrom(views).Draw(t, "view "+name)
-			return view, anySubject().Draw(t, "subject "+name), a.Now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "seconds "+name)) * time.Second)
-		}
-		v1, s1, at1 := question("1")
-		v2, s2, at2 := v1, s1, at1
-		if rapid.Bool().Draw(t, "another view") {
-			v2, _, _ = question("2")
-		}
-		if rapid.Bool().Draw(t, "another subject") {
-			_, s2, _ = question("3")
-		}
-		if rapid.Bool().Draw(t, "another time") {
-			_, _, at2 = question("4")
-		}
-		one, other := service.CacheKey(v1, s1, at1), service.CacheKey(v2, s2, at2)
-		differ := v1.Revision() != v2.Revision() || v1.Newest() != v2.Newest() || !sameWithin(v1, s1, s2)
-		if one == other && differ {
-			t.Fatalf("%+v and %+v share the key %q", s1, s2, one)
-		}
-		if one == other && !reflect.DeepEqual(decided(v1.Values(s1, at1)), decided(v2.Values(s2, at2))) {
-			t.Fatalf("%+v at %s and %+v at %s share the key %q and have other values", s1, at1, s2, at2, one)
-		}
-		if !differ && at1.Truncate(service.Grain).Equal(at2.Truncate(service.Grain)) && one != other {
-			t.Fatalf("the same question has two keys: %q, %q", one, other)
+		pair := []service.View{rapid.SampledFrom(views).Draw(t, "view"), rapid.SampledFrom(views).Draw(t, "other view")}
+		subjects := anySubject()
+		asked, keys := map[string]string{}, map[string]string{} // question by key, key by question
+		for range 200 {
+			view, s := pair[rapid.IntRange(0, 1).Draw(t, "which")], subjects.Draw(t, "subject")
+			if view.Revision().Number == 0 {
+				s.Attributes = nil // it reads none
+			}
+			at := a.Now().Add(time.Duration(rapid.IntRange(0, 19).Draw(t, "seconds")) * time.Second)
+			question := fmt.Sprint(view.Revision(), view.Newest(), " ", readable(s))
+			if view.Values(s, at).Revision().Number%2 == 1 { // a timed one
+				question += fmt.Sprint(" ", at.Truncate(service.Grain))
+			}
+			key := service.CacheKey(view, s, at)
+			if other, met := asked[key]; met && other != question {
+				t.Fatalf("%s\nand %s\nshare the key %q", question, other, key)
+			}
+			if other, met := keys[question]; met && other != key {
+				t.Fatalf("%s has two keys: %q and %q", question, key, other)
+			}
+			asked[key], keys[question] = question, key
 		}
 	})
-}
-
-// sameWithin is same, where the empty revision reads no attributes.
-func sameWithin(v service.View, a, b ruleset.Subject) bool {
-	if v.Revision().Number == 0 {
-		a.Attributes, b.Attributes = nil, nil
-	}
-	return same(a, b)
 }
 
 // decided gives all values with their reasons.
@@ -290,4 +283,59 @@ func TestNobodyIsServedStaleValuesWhileRulesChange(t *testing.T) {
 	}
 	close(stop)
 	all.Wait()
+}
+
+// For the race detector, mostly.
+func TestEverythingAtOnce(t *testing.T) {
+	h := &host{answer: func(_ context.Context, userID string) (ruleset.Subject, error) {
+		return ruleset.Subject{Tenant: "acme", Plan: "pro"}, nil
+	}}
+	a := start(t, newSource(), func(c *service.Config) {
+		c.Subjects, c.Poll, c.CacheSize, c.LastGood = h, time.Millisecond, 50, filepath.Join(t.TempDir(), "flags.json")
+	})
+	first := a.publish(t, on("home"), reading(true))
+	end := a.run(t)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	forever := func(f func(i int)) {
+		all.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					f(i)
+				}
+			}
+		})
+	}
+	ctx := t.Context()
+	forever(func(i int) {
+		if view, ok := a.Pinned(first); ok && !view.CachedValues(ruleset.Subject{User: fmt.Sprint(i % 100)}, a.Now()).On("home") {
+			t.Error("a pinned value moved")
+		}
+	})
+	forever(func(i int) {
+		if !a.IsFeatureEnabled(ctx, fmt.Sprint(i%10), "home") || len(a.EnabledFeatures(ctx, "ann")) == 0 {
+			t.Error("a flag that is on in every revision is off")
+		}
+	})
+	forever(func(int) { a.PlanChanged(ctx, "acme", "free", "pro") })
+	forever(func(int) {
+		if a.Status().Cached > 50 {
+			t.Error("the cache is larger than it may be")
+		}
+	})
+	forever(func(i int) { a.Hint(); a.Await(ctx, ruleset.ID{Environment: "test", Number: int64(i)}) })
+	for i := range 100 {
+		if i%10 == 5 {
+			a.source.Down()
+			_ = a.Refresh(ctx)
+			a.source.Up()
+		}
+		a.publish(t, on("home"), reading(i%2 == 0), on(fmt.Sprint("flag-", i)))
+	}
+	close(stop)
+	all.Wait()
+	end()
 }

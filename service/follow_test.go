@@ -105,6 +105,43 @@ func TestARestoredSourceIsFollowed(t *testing.T) {
 	}
 }
 
+func TestWhatIsPublishedDuringARefreshIsLeftForTheNext(t *testing.T) {
+	a := start(t, newSource())
+	var later ruleset.ID
+	a.source.beforeRecent = func() { later = a.source.Publish(define(off("home"))) }
+	id := a.publish(t, on("home"))
+	if a.Newest().Revision() != id || !a.on("home") {
+		t.Errorf("revision %d is served", a.Newest().Revision().Number)
+	}
+	a.refresh(t)
+	if a.Newest().Revision() != later {
+		t.Errorf("revision %d is served", a.Newest().Revision().Number)
+	}
+}
+
+func TestARefreshThatFailsHalfwayChangesNothing(t *testing.T) {
+	for name, fail := range map[string]func(*source){
+		"a load fails":        func(s *source) { s.failsToLoad.Store(true) },
+		"the source is lost":  func(s *source) { s.beforeRecent = s.Down },
+		"the head is undone":  func(s *source) { s.beforeRecent = func() { s.Restore(1) } },
+		"all of it is undone": func(s *source) { s.beforeRecent = func() { s.Restore(0) } },
+	} {
+		a := start(t, newSource())
+		first := a.publish(t, on("home"))
+		fail(a.source)
+		a.source.Publish(define(off("home")))
+		if err := a.Refresh(t.Context()); err == nil || a.Newest().Revision() != first || !a.on("home") || a.Status().State != service.Stale {
+			t.Errorf("%s: %v, revision %d is served", name, err, a.Newest().Revision().Number)
+		}
+		a.source.failsToLoad.Store(false)
+		a.source.Up()
+		last := a.publish(t, on("more"))
+		if a.Newest().Revision() != last || !a.on("more") || a.on("home") {
+			t.Errorf("%s: does not recover", name)
+		}
+	}
+}
+
 func TestNowIsTheSourcesTime(t *testing.T) {
 	source := newSource()
 	ahead := func(c *service.Config) { c.Clock = func() time.Time { return source.Now().Add(time.Hour) } }

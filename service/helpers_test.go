@@ -2,12 +2,14 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/toprent/flags/flagtest"
 	"github.com/toprent/flags/ruleset"
@@ -20,9 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // source is a flagtest.Source that is watched, and whose answers can be held back.
 type source struct {
 	*flagtest.Source
-	heads, loads, records atomic.Int64
+	heads, loads          atomic.Int64
 	holdHead, holdLoad    hold
-	panics                atomic.Bool
+	panics, failsToLoad   atomic.Bool
+	beforeRecent          func() // what happens between the question for the head and that for the recent ones
 }
 
 func newSource() *source { return &source{Source: flagtest.NewSource()} }
@@ -38,10 +41,21 @@ func (s *source) Head(ctx context.Context, environment string) (service.Head, er
 	return s.Source.Head(ctx, environment)
 }
 
+func (s *source) Recent(ctx context.Context, environment string, since time.Time) ([]ruleset.ID, error) {
+	if f := s.beforeRecent; f != nil {
+		s.beforeRecent = nil
+		f()
+	}
+	return s.Source.Recent(ctx, environment, since)
+}
+
 func (s *source) Load(ctx context.Context, id ruleset.ID) (ruleset.Definition, error) {
 	s.loads.Add(1)
 	if err := s.holdLoad.wait(ctx); err != nil {
 		return ruleset.Definition{}, err
+	}
+	if s.failsToLoad.Load() {
+		return ruleset.Definition{}, errors.New("the connection broke")
 	}
 	return s.Source.Load(ctx, id)
 }

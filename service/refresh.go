@@ -90,10 +90,14 @@ func (s *FeatureFlagService) refresh(ctx context.Context) error {
 
 // replace makes a state the one that is served.
 func (s *FeatureFlagService) replace(old, st *state) {
-	s.state.Store(st)
 	if old == nil {
+		s.state.Store(st)
 		return
 	}
+	if most := st.recent[old.newest.own.ID().Number]; most != nil {
+		most.under(st.newest.own) // now, so that no request has to: it is what most sessions have pinned
+	}
+	s.state.Store(st)
 	s.reads.add(old.takeReads(), s.Now()) // what it does not share with the new one would be forgotten
 	if old.newest != st.newest {
 		s.values.flush() // nobody asks for those any more

@@ -22,7 +22,6 @@
   }
 
   for (const select of document.querySelectorAll("select[data-submit]")) {
-    select.form.classList.add("scripted");
     select.addEventListener("change", () => select.form.requestSubmit());
   }
 })();

@@ -25,6 +25,7 @@ type commands struct {
 	Explain explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
 	Kill    kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
 	Lift    lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Recall  recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
 }
 
 // streams are where a command reads and writes.
@@ -33,11 +34,12 @@ type streams struct {
 	log      *slog.Logger
 }
 
-// Main runs the command line and returns the exit code: 0 if all went well, 1 if the command failed, 2 if it was not
-// understood.
+// Main runs the command line and returns the exit code: 0 if all went well, 1 if the command failed or was
+// interrupted, 2 if it was not understood. A server that is told to end has done all it should.
 func Main(args []string, out, err io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // whoever asks a second time does not want to wait
 	return Run(ctx, args, out, err)
 }
 
@@ -50,7 +52,6 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		kong.Description("Feature flags for Toprent. Every setting can be given as a flag or in the environment."),
 		kong.Writers(out, errs),
 		kong.Exit(func(n int) { code, exited = n, true }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
@@ -68,11 +69,26 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "flags: %v\nflags: see --help for all settings\n", err)
 		return 2
 	}
-	s := streams{out: out, err: errs, log: slog.New(slog.NewTextHandler(errs, nil))}
+	command := parsed.Selected().Name
+	s := streams{out: out, err: errs, log: logger(command, errs)}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&c.Settings, s); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(errs, "flags: %v\n", err)
-		return 1
+	err = parsed.Run(&c.Settings, s)
+	switch {
+	case err == nil, command == "serve" && errors.Is(err, context.Canceled):
+		return 0
+	case ctx.Err() != nil:
+		fmt.Fprintln(errs, "flags: interrupted:", err)
+	default:
+		fmt.Fprintln(errs, "flags:", err)
 	}
-	return 0
+	return 1
+}
+
+// logger logs what a server does. Of the other commands, whose answer is what they print, only what went wrong.
+func logger(command string, to io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if command == "serve" {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level}))
 }

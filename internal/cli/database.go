@@ -5,18 +5,44 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/toprent/flags/migrations"
 	"github.com/toprent/flags/models"
 )
 
-// prepare brings the schema up to date if the role may, and otherwise checks that it is.
-func prepare(ctx context.Context, store *models.Store) error {
+// reachTimeout is how long a database may take to answer at all before it counts as down.
+const reachTimeout = 3 * time.Second
+
+// reach finds out whether the database answers: one that hangs must not be waited for without end.
+func reach(ctx context.Context, store *models.Store) (*sql.DB, migrations.Dialect, error) {
 	db, err := store.SQL()
+	if err != nil {
+		return nil, "", err
+	}
+	asking, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := db.PingContext(asking); err != nil {
+		return nil, "", fmt.Errorf("ask the database: %w", err)
+	}
+	return db, migrations.Dialect(store.Dialect()), nil
+}
+
+// check checks that the schema is the one that this binary needs, and changes nothing.
+func check(ctx context.Context, store *models.Store) error {
+	db, kind, err := reach(ctx, store)
 	if err != nil {
 		return err
 	}
-	kind := migrations.Dialect(store.Dialect())
+	return migrations.Check(ctx, db, kind)
+}
+
+// prepare brings the schema up to date if the role may, and otherwise checks that it is.
+func prepare(ctx context.Context, store *models.Store) error {
+	db, kind, err := reach(ctx, store)
+	if err != nil {
+		return err
+	}
 	err = migrations.Check(ctx, db, kind)
 	if !errors.Is(err, migrations.ErrOlder) {
 		return err
@@ -35,7 +61,7 @@ func ownsSchema(ctx context.Context, db *sql.DB, kind migrations.Dialect) (owns 
 		return true, nil
 	}
 	err = db.QueryRowContext(ctx, `
-		SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT EXISTS (
+		SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AND NOT EXISTS (
 			SELECT FROM pg_tables
 			WHERE schemaname = current_schema() AND tablename IN ('feature_flags', 'goose_db_version') AND NOT pg_has_role(tableowner, 'MEMBER'))`).Scan(&owns)
 	if err != nil {
@@ -53,11 +79,11 @@ func (migrate) Run(ctx context.Context, settings *Settings, s streams) error {
 		return err
 	}
 	defer store.Close()
-	db, err := store.SQL()
+	db, kind, err := reach(ctx, store)
 	if err != nil {
 		return err
 	}
-	applied, err := migrations.Up(ctx, db, migrations.Dialect(store.Dialect()))
+	applied, err := migrations.Up(ctx, db, kind)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/service"
@@ -19,7 +20,7 @@ type explain struct {
 	Tenant  string            `help:"Id of the tenant."`
 	Plan    string            `help:"Key of the tenant's plan (default: the one stored for the tenant)."`
 	AddOn   []string          `name:"add-on" help:"Key of a flag that the tenant bought as an add-on; may be repeated (default: those stored for the tenant)."`
-	Attr    map[string]string `placeholder:"KEY=VALUE" mapsep:"none" help:"Another attribute; may be repeated."`
+	Attr    map[string]string `placeholder:"KEY=VALUE" mapsep:"none" help:"Another attribute; may be repeated. A list is written as JSON: [\"a\",\"b\"]."`
 	JSON    bool              `name:"json" help:"Print JSON."`
 }
 
@@ -38,14 +39,24 @@ func (cmd explain) Run(ctx context.Context, settings *Settings, s streams) error
 		if err != nil {
 			return err
 		}
-		if cmd.JSON {
-			encoder := json.NewEncoder(s.out)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(explanation)
+		if err := cmd.print(s.out, explanation); err != nil {
+			return err
 		}
-		printExplanation(s.out, explanation)
+		if explanation.Reason == ruleset.FlagNotFound {
+			return fmt.Errorf("%w as %q in %s", changes.ErrNoFlag, cmd.Flag, settings.Environment)
+		}
 		return nil
 	})
+}
+
+func (cmd explain) print(out io.Writer, explanation ruleset.Explanation) error {
+	if !cmd.JSON {
+		printExplanation(out, explanation)
+		return nil
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(explanation)
 }
 
 func (cmd explain) subject(ctx context.Context, store *models.Store) (ruleset.Subject, error) {
@@ -54,7 +65,7 @@ func (cmd explain) subject(ctx context.Context, store *models.Store) (ruleset.Su
 		if subject.Attributes == nil {
 			subject.Attributes = map[string]any{}
 		}
-		subject.Attributes[name] = value
+		subject.Attributes[name] = attribute(value)
 	}
 	if cmd.Tenant != "" && cmd.Plan == "" {
 		plan, addOns, err := store.Subscription(ctx, cmd.Tenant)
@@ -67,6 +78,15 @@ func (cmd explain) subject(ctx context.Context, store *models.Store) (ruleset.Su
 		}
 	}
 	return subject, subject.Check()
+}
+
+// attribute is the text as it is, or the list that it is in JSON. Rules read numbers and times from texts too.
+func attribute(value string) any {
+	var list []any
+	if strings.HasPrefix(value, "[") && json.Unmarshal([]byte(value), &list) == nil {
+		return list
+	}
+	return value
 }
 
 func printExplanation(out io.Writer, e ruleset.Explanation) {

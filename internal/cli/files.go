@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func report(out io.Writer, imported changes.Imported, dryRun bool) {
 			fmt.Fprintf(out, "%s: nothing is different\n", p.Environment)
 			continue
 		case dryRun:
-			fmt.Fprintf(out, "%s would become revision %d:\n", p.Environment, p.Number)
+			fmt.Fprintf(out, "%s would become revision %d:\n", p.Environment, p.Number+1) // a dry run gives the present one
 		default:
 			fmt.Fprintf(out, "%s is now revision %d:\n", p.Environment, p.Number)
 		}
@@ -114,10 +115,10 @@ func (cmd export) Run(ctx context.Context, settings *Settings, s streams) error 
 		if cmd.Output == "" {
 			return write(s.out, doc)
 		}
-		f, err := os.Create(cmd.Output)
-		if err != nil {
+		var text bytes.Buffer // complete before the file of the last export is touched
+		if err := write(&text, doc); err != nil {
 			return err
 		}
-		return errors.Join(write(f, doc), f.Close())
+		return os.WriteFile(cmd.Output, text.Bytes(), 0o600) // it names people
 	})
 }

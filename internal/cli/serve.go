@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,8 +21,14 @@ type serve struct {
 	Sample bool `default:"true" negatable:"" env:"SAMPLE" help:"Fill an empty database with the sample's flags (default: yes)."`
 }
 
-// Run serves until the context is done, and then ends what it began.
+// Run serves until the context is done, and then ends what it began. The address is taken first: where something else
+// has it already, nothing is made or changed. Who connects before all is ready waits.
 func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
+	listener, err := net.Listen("tcp", settings.Listen)
+	if err != nil {
+		return cannotListen(settings.Listen, err)
+	}
+	defer listener.Close()
 	keys, err := settings.keys()
 	if err == nil && keys == nil {
 		keys, err = settings.developmentKeys()
@@ -42,7 +50,9 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	if down != nil && !models.Unavailable(down) {
 		return down
 	}
-	flags, err := service.New(ctx, service.Config{
+	starting, cancelStarting := context.WithTimeout(ctx, startTimeout(down))
+	defer cancelStarting()
+	flags, err := service.New(starting, service.Config{
 		Source:      store,
 		Environment: settings.Environment,
 		LastGood:    settings.lastGoodFile(),
@@ -63,7 +73,24 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	if err != nil {
 		return err
 	}
-	return listen(ctx, settings, site, s)
+	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
+	return answer(ctx, listener, site, s)
+}
+
+// startTimeout is how long a start waits for the first revision: where the database is known to be down, hardly, since
+// the last good one is there.
+func startTimeout(down error) time.Duration {
+	if down != nil {
+		return 100 * time.Millisecond
+	}
+	return 10 * time.Second
+}
+
+func cannotListen(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("LISTEN=%s: something else is running there: end it, or choose another port: %w", address, err)
+	}
+	return fmt.Errorf("LISTEN=%s: %w", address, err)
 }
 
 // prepare migrates, and fills an empty database.
@@ -75,24 +102,30 @@ func (cmd serve) prepare(ctx context.Context, store *models.Store) error {
 	return err
 }
 
-// prepareLater goes on trying while the database is down.
+// prepareLater goes on trying while the database is down, or is not as it must be. What is wrong is logged when it is
+// something new.
 func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, s streams) {
+	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(2 * time.Second):
+		case <-time.After(prepareAgain):
 		}
 		err := cmd.prepare(ctx, store)
 		if err == nil {
+			s.log.Info("the database is back and prepared")
 			flags.Hint()
 			return
 		}
-		if !models.Unavailable(err) {
+		if !models.Unavailable(err) && ctx.Err() == nil && err.Error() != logged {
+			logged = err.Error()
 			s.log.Error("the database is back, but cannot be prepared", "error", err)
 		}
 	}
 }
+
+const prepareAgain = 2 * time.Second // after an attempt to prepare a database that was down
 
 // Bounds on what a client may make the server wait for.
 const (
@@ -101,13 +134,14 @@ const (
 	drainTimeout  = 10 * time.Second // for requests under way when the server ends
 )
 
-func listen(ctx context.Context, settings *Settings, site http.Handler, s streams) error {
-	listener, err := net.Listen("tcp", settings.Listen)
-	if err != nil {
-		return fmt.Errorf("LISTEN=%s: %w: is something else running there?", settings.Listen, err)
+// answer serves until the context is done, and lets the requests end that are then under way.
+func answer(ctx context.Context, listener net.Listener, site http.Handler, s streams) error {
+	server := &http.Server{
+		Handler:           site,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
-	server := &http.Server{Handler: site, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {

@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,10 +71,12 @@ func (s *Settings) database() (kind migrations.Dialect, path string, err error) 
 		}
 		return migrations.SQLite, path, nil
 	}
-	u, err := url.Parse(s.DatabaseURL)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		// Without the URL itself, which may hold a password.
+	// What is wrong is told without the URL itself, which may hold a password.
+	if !strings.HasPrefix(s.DatabaseURL, "postgres://") && !strings.HasPrefix(s.DatabaseURL, "postgresql://") {
 		return "", "", errors.New("DATABASE_URL is neither sqlite:PATH nor postgres://…")
+	}
+	if _, err := url.Parse(s.DatabaseURL); err != nil {
+		return "", "", errors.New("DATABASE_URL=postgres://… cannot be read: is the port a number, and is every special character of the password written as %XX?")
 	}
 	return migrations.Postgres, "", nil
 }
@@ -94,14 +93,20 @@ func (s *Settings) open(ctx context.Context) (*models.Store, error) {
 	return sqlite.Open(ctx, path)
 }
 
-// use opens a database whose schema is up to date, for commands that need one.
+// use opens a database whose schema is up to date, for commands that need one. They neither make a database nor
+// migrate it: who only wants to look, or to kill a flag, must not find the schema changed.
 func (s *Settings) use(ctx context.Context, do func(*models.Store) error) error {
+	if _, path, err := s.database(); err == nil && path != "" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database %s: run the serve or the migrate command first, or say in DATABASE_URL where it is", path)
+		}
+	}
 	store, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if err := prepare(ctx, store); err != nil {
+	if err := check(ctx, store); err != nil {
 		if models.Unavailable(err) {
 			return fmt.Errorf("%w: %w", changes.ErrUnavailable, err)
 		}
@@ -116,60 +121,6 @@ func (s *Settings) lastGoodFile() string {
 		return s.LastGood
 	}
 	return "toprent-" + s.Environment + ".lastgood.json"
-}
-
-// minKey is how long a session key must be, in bytes.
-const minKey = 32
-
-// keys are what cookies are signed with. Outside of production they are made up where none are given.
-func (s *Settings) keys() ([][]byte, error) {
-	if s.SessionKey == "" {
-		if s.production() {
-			return nil, errors.New("SESSION_KEY is required in production: make one with `openssl rand -hex 32`, the same for all instances")
-		}
-		return nil, nil
-	}
-	var keys [][]byte
-	for text := range strings.SplitSeq(s.SessionKey, ",") {
-		key := decodeKey(strings.TrimSpace(text))
-		if len(key) < minKey {
-			return nil, fmt.Errorf("SESSION_KEY: a key of %d bytes is too short: make one of %d with `openssl rand -hex 32`", len(key), minKey)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
-// decodeKey reads hexadecimal or base64; anything else is taken as it is.
-func decodeKey(text string) []byte {
-	if key, err := hex.DecodeString(text); err == nil {
-		return key
-	}
-	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawURLEncoding} {
-		if key, err := encoding.DecodeString(text); err == nil {
-			return key
-		}
-	}
-	return []byte(text)
-}
-
-// developmentKeys gives the key kept beside the database, made the first time, so that restarts sign nobody out.
-func (s *Settings) developmentKeys() ([][]byte, error) {
-	file := "toprent.session-key"
-	if _, path, _ := s.database(); path != "" {
-		file = filepath.Join(filepath.Dir(path), file)
-	}
-	if text, err := os.ReadFile(file); err == nil {
-		if key := decodeKey(strings.TrimSpace(string(text))); len(key) >= minKey {
-			return [][]byte{key}, nil
-		}
-	}
-	key := make([]byte, minKey)
-	_, _ = rand.Read(key) // never fails
-	if err := os.WriteFile(file, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("keep a session key: %w", err)
-	}
-	return [][]byte{key}, nil
 }
 
 // author is who runs the command, for the history.

@@ -28,7 +28,7 @@ var shared = sync.OnceValues(func() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.start(true); err != nil {
+	if err := s.start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
 	return s, s.makeTemplate()
@@ -133,7 +133,7 @@ func (p *Private) Stop() {
 // Start starts the server and waits until it answers. Starting one that runs does nothing.
 func (p *Private) Start() {
 	p.t.Helper()
-	if err := p.server.start(false); err != nil {
+	if err := p.server.start(); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -26,18 +26,18 @@ type server struct {
 	running *supervised // nil while stopped
 }
 
-// supervise runs PostgreSQL under a shell that stops it, and removes the folder if told to, as soon as its standard
-// input ends: that is, whenever the process that holds the other end is gone, however it went.
-const supervise = `"$@" >"$LOG" 2>&1 </dev/null & server=$!
-read -r _
+// supervise runs PostgreSQL under a shell that stops it when it is told to, or as soon as its standard input ends:
+// that is, when the process that holds the other end is gone, however it went. Then the folder goes too.
+const supervise = `"$@" >"$DIR/log" 2>&1 </dev/null & server=$!
+read -r told
 kill -INT $server 2>/dev/null
 wait $server
-[ -n "$REMOVE" ] && rm -rf "$REMOVE"
+[ "$told" = stop ] || rm -rf "$DIR"
 exit 0`
 
-// supervised is a running PostgreSQL: ending its input stops it.
+// supervised is a running PostgreSQL: "stop" on its input stops it, the end of its input removes it.
 type supervised struct {
-	input io.Closer
+	input io.WriteCloser
 	ended chan struct{}
 }
 
@@ -71,8 +71,8 @@ func (s *server) url(database string) string {
 	return fmt.Sprintf("postgres://%s@/%s?host=%s", user, database, s.dir)
 }
 
-// start starts the server and waits until it answers. With remove, its folder goes when it stops.
-func (s *server) start(remove bool) error {
+// start starts the server and waits until it answers.
+func (s *server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
@@ -81,10 +81,7 @@ func (s *server) start(remove bool) error {
 	cmd := s.tools.command("sh", "-c", supervise, "pgtest", s.tools.path("postgres"), "-D", s.data(), "-k", s.dir,
 		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
 		"-c", "max_connections=200", "-c", "shared_buffers=32MB")
-	cmd.Env = append(os.Environ(), "LOG="+s.log())
-	if remove {
-		cmd.Env = append(cmd.Env, "REMOVE="+s.dir)
-	}
+	cmd.Env = append(os.Environ(), "DIR="+s.dir)
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -141,7 +138,10 @@ func (s *server) stop() error {
 	if s.running == nil {
 		return nil
 	}
-	_ = s.running.input.Close()
+	_, err := io.WriteString(s.running.input, "stop\n")
+	if err != nil {
+		return fmt.Errorf("stop PostgreSQL: %w", err)
+	}
 	select {
 	case <-s.running.ended:
 	case <-time.After(patience):

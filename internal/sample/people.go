@@ -100,16 +100,14 @@ func (s *Site) subject(c *gin.Context) (ruleset.Subject, error) {
 	if !ok {
 		return ruleset.Subject{}, nil
 	}
-	subject, err := person.subject(c.Request.Context(), s.store)
-	if err != nil {
-		s.log.Error("the subscription could not be read, so the plan is unknown", "tenant", person.Tenant.ID, "error", err)
-	}
+	subject := person.subject()
+	s.subscriptions.of(c.Request.Context(), &subject)
 	return subject, nil
 }
 
-// subject is the person as rules see them. On an error the plan is unknown, and everything else is as usual.
-func (p Person) subject(ctx context.Context, store *models.Store) (ruleset.Subject, error) {
-	subject := ruleset.Subject{
+// subject is the person as rules see them, but for what the tenant has bought.
+func (p Person) subject() ruleset.Subject {
+	return ruleset.Subject{
 		User:   p.ID,
 		Tenant: p.Tenant.ID,
 		Attributes: map[string]any{
@@ -118,9 +116,6 @@ func (p Person) subject(ctx context.Context, store *models.Store) (ruleset.Subje
 			"role":    p.Role,
 		},
 	}
-	var err error
-	subject.Plan, subject.AddOns, err = store.Subscription(ctx, p.Tenant.ID)
-	return subject, err
 }
 
 // Subjects finds the sample's people by id, for jobs. It satisfies service.Subjects.
@@ -132,5 +127,8 @@ func (s Subjects) Subject(ctx context.Context, userID string) (ruleset.Subject, 
 	if !ok {
 		return ruleset.Subject{}, fmt.Errorf("there is no person %q", userID)
 	}
-	return person.subject(ctx, s.Store)
+	subject := person.subject()
+	var err error
+	subject.Plan, subject.AddOns, err = s.Store.Subscription(ctx, subject.Tenant)
+	return subject, err
 }

@@ -45,6 +45,8 @@ type Site struct {
 	secure   bool
 	pages    *views.Pages
 	log      *slog.Logger
+
+	subscriptions *subscriptions
 }
 
 // New returns the whole site.
@@ -61,6 +63,8 @@ func New(config Config) (http.Handler, error) {
 		secure:   config.Secure,
 		pages:    parsed,
 		log:      config.Logger,
+
+		subscriptions: &subscriptions{store: config.Store, log: config.Logger},
 	}
 	r := gin.New()
 	if err := r.SetTrustedProxies(nil); err != nil {
