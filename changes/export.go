@@ -9,7 +9,7 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-// Export gives the newest configuration of all environments, killed flags as killed. Flags come sorted by key. A flag
+// Export gives the newest configuration of all environments that were ever published to, killed flags as killed. Flags come sorted by key. A flag
 // that cannot be read is exported with Malformed set, which Import refuses.
 func (c *Changes) Export(ctx context.Context) (Document, error) {
 	doc, err := c.export(ctx)
@@ -28,7 +28,12 @@ func (c *Changes) export(ctx context.Context) (doc Document, err error) {
 	if err != nil {
 		return Document{}, err
 	}
+	// An environment in which nothing was ever published is left out: mentioned, it would get every flag, as off.
+	used := slices.ContainsFunc(environments, func(e models.Environment) bool { return e.Head > 0 })
 	for _, environment := range environments {
+		if used && environment.Head == 0 {
+			continue
+		}
 		def, err := c.store.Load(ctx, environment.ID())
 		if err != nil {
 			return Document{}, err

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/chromedp/cdproto/log"
@@ -11,8 +12,7 @@ import (
 )
 
 // watches fails the test at its end if the browser had anything to complain of in this tab: exceptions, errors and
-// warnings in the console, and content that a policy forbade. That a document itself was refused, as by 403, is no
-// complaint.
+// warnings in the console, and content that a policy forbade. An answer such as 403 is the server's to judge.
 func (b tab) watches() *complaints {
 	b.t.Helper()
 	c := &complaints{}
@@ -41,7 +41,8 @@ func (c *complaints) hear(event any) {
 			c.add(fmt.Sprintf("console.%s %+v", e.Type, e.Args))
 		}
 	case *log.EventEntryAdded:
-		if e.Entry.Level != log.EntryLevelInfo && e.Entry.Level != log.EntryLevelVerbose {
+		answered := e.Entry.Source == log.EntrySourceNetwork && strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded")
+		if e.Entry.Level != log.EntryLevelInfo && e.Entry.Level != log.EntryLevelVerbose && !answered {
 			c.add(fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	}

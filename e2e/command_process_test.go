@@ -28,28 +28,36 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built is the command, with the race detector in it: a race makes it end with another exit code than 0.
+// built is the command twice: the server has the race detector in it, so that a race makes it end with another exit
+// code than 0; commands that do one thing and end start much quicker without.
 var built struct {
 	once sync.Once
 	dir  string
 	err  error
 }
 
-func binary(t *testing.T) string {
+func binary(t *testing.T, server bool) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "flags"); built.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-race", "-o", filepath.Join(built.dir, "flags"), "..")
-		if out, err := build.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("go build: %w\n%s", err, out)
+		for _, args := range [][]string{{"-race", "-o", "server"}, {"-o", "command"}} {
+			args[len(args)-1] = filepath.Join(built.dir, args[len(args)-1])
+			build := exec.Command("go", append(append([]string{"build"}, args...), "..")...)
+			if out, err := build.CombinedOutput(); err != nil {
+				built.err = fmt.Errorf("go build: %w\n%s", err, out)
+				return
+			}
 		}
 	})
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
-	return filepath.Join(built.dir, "flags")
+	if server {
+		return filepath.Join(built.dir, "server")
+	}
+	return filepath.Join(built.dir, "command")
 }
 
 // command is the real command in a folder of its own, with settings in its environment.
@@ -70,8 +78,8 @@ func (c *command) with(settings ...string) *command {
 	return &command{t: c.t, dir: c.dir, env: append(append([]string(nil), c.env...), settings...)}
 }
 
-func (c *command) process(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary(c.t), args...)
+func (c *command) process(server bool, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary(c.t, server), args...)
 	cmd.Dir, cmd.Env = c.dir, c.env
 	return cmd
 }
@@ -92,7 +100,7 @@ func (c *command) run(args ...string) outcome { c.t.Helper(); return c.runReadin
 func (c *command) runReading(stdin string, args ...string) outcome {
 	c.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := c.process(args...)
+	cmd := c.process(false, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		c.t.Fatal(err)
@@ -191,7 +199,7 @@ func (s *site) address() bool {
 // starts starts a server.
 func (c *command) starts(args ...string) *site {
 	c.t.Helper()
-	s := &site{t: c.t, cmd: c.process(args...), out: &output{begun: time.Now()}, log: &output{}, ended: make(chan struct{})}
+	s := &site{t: c.t, cmd: c.process(true, args...), out: &output{begun: time.Now()}, log: &output{}, ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.log
 	if err := s.cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -313,4 +321,3 @@ func wantNoWord(t *testing.T, where, text, word string) {
 		t.Errorf("%s has %q:\n%s", where, word, text)
 	}
 }
-

@@ -81,7 +81,7 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 func TestCommandsThatNeedADatabaseMakeNone(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t)
-	file := c.write("flags.yaml", "version: 1\n")
+	file := c.write("flags.yaml", reportsFlag)
 	for _, args := range [][]string{{"export"}, {"explain", "a"}, {"kill", "a", "--reason", "b"}, {"lift", "a", "--reason", "b"}, {"import", "--dry-run", file}, {"import", file}} {
 		c.refuses(1, []string{"there is no database toprent.db", "migrate"}, args...)
 	}

@@ -97,7 +97,18 @@ func newSampleSite(t *testing.T) *sampleSite {
 	}
 	s.Server = httptest.NewServer(s.remembering(site))
 	t.Cleanup(s.Close)
+	t.Cleanup(s.missesNothing)
 	return s
+}
+
+// missesNothing asserts that the site had all that its pages load. Documents may be refused, and what tests fetch.
+func (s *sampleSite) missesNothing() {
+	for _, e := range s.exchanges("") {
+		asset := e.Header.Get("Sec-Fetch-Dest") != "document" && e.Header.Get("Sec-Fetch-Dest") != "empty"
+		if e.status >= 500 || e.status >= 400 && asset {
+			s.t.Errorf("%s %s got %d", e.Method, e.URL, e.status)
+		}
+	}
 }
 
 func (s *sampleSite) remembering(site http.Handler) http.Handler {
@@ -123,13 +134,13 @@ func (w *statusWriter) WriteHeader(status int) {
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// exchanges are those with a path so far, oldest first.
+// exchanges are those with a path so far, oldest first; all with "".
 func (s *sampleSite) exchanges(path string) []exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []exchange
 	for _, e := range s.sent {
-		if e.URL.Path == path {
+		if path == "" || e.URL.Path == path {
 			out = append(out, e)
 		}
 	}

@@ -167,7 +167,7 @@ func (d *dropper) Header() http.Header         { return d.header }
 func (d *dropper) Write(p []byte) (int, error) { return len(p), nil }
 func (d *dropper) WriteHeader(int)             {}
 
-// blocks compares by alternating blocks of 40 requests each, which cancels what else the machine does, and gives the
+// compare compares by alternating blocks of 40 requests each, which cancels what else the machine does, and gives the
 // median of the ratios.
 func compare(n int, full, bare rival) float64 {
 	ratios := make([]float64, n)
@@ -210,7 +210,7 @@ func loopback(t testing.TB) func(http.Handler) func(*http.Request) {
 	}
 }
 
-// BenchmarkPage measures a request of each kind, and reports how it compares with the page alone.
+// BenchmarkWholePage measures a request of each kind, and reports how it compares with the page alone.
 func BenchmarkWholePage(b *testing.B) {
 	for _, how := range []string{"in process", "loopback"} {
 		for _, kind := range []string{"plain", "template"} {

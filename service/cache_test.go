@@ -106,7 +106,7 @@ func TestNoTwoDifferentQuestionsShareAKey(t *testing.T) {
 		pair := []service.View{rapid.SampledFrom(views).Draw(t, "view"), rapid.SampledFrom(views).Draw(t, "other view")}
 		subjects := anySubject()
 		asked, keys := map[string]string{}, map[string]string{} // question by key, key by question
-		for range 200 {
+		for range 150 {
 			view, s := pair[rapid.IntRange(0, 1).Draw(t, "which")], subjects.Draw(t, "subject")
 			if view.Revision().Number == 0 {
 				s.Attributes = nil // it reads none
@@ -198,14 +198,14 @@ func TestTheCacheIsBoundedAndAPublishEmptiesIt(t *testing.T) {
 		ask(i)
 	}
 	full := heap()
-	for i := range 200_000 {
+	for i := range 60_000 {
 		ask(i)
 	}
 	if n := a.Status().Cached; n != 20_000 {
 		t.Errorf("%d subjects are kept", n)
 	}
 	if grown := int64(heap()) - int64(full); grown > 1<<20 {
-		t.Errorf("another 180,000 subjects take %d kB", grown>>10)
+		t.Errorf("another 40,000 subjects take %d kB", grown>>10)
 	}
 	a.publish(t, on("home"), when("for-one", "user", "u-25000"), on("more"))
 	if n := a.Status().Cached; n != 0 {
@@ -271,7 +271,7 @@ func TestNobodyIsServedStaleValuesWhileRulesChange(t *testing.T) {
 			}
 		})
 	}
-	for i := range 200 {
+	for i := range 100 {
 		flag := on("home")
 		if i%2 == 0 {
 			flag = off("home")
@@ -327,7 +327,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 	})
 	forever(func(i int) { a.Hint(); a.Await(ctx, ruleset.ID{Environment: "test", Number: int64(i)}) })
-	for i := range 100 {
+	for i := range 30 {
 		if i%10 == 5 {
 			a.source.Down()
 			_ = a.Refresh(ctx)

@@ -22,10 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // source is a flagtest.Source that is watched, and whose answers can be held back.
 type source struct {
 	*flagtest.Source
-	heads, loads          atomic.Int64
-	holdHead, holdLoad    hold
-	panics, failsToLoad   atomic.Bool
-	beforeRecent          func() // what happens between the question for the head and that for the recent ones
+	heads, loads        atomic.Int64
+	holdHead, holdLoad  hold
+	panics, failsToLoad atomic.Bool
+	beforeRecent        func() // what happens between the question for the head and that for the recent ones
 }
 
 func newSource() *source { return &source{Source: flagtest.NewSource()} }

@@ -84,12 +84,13 @@ func New(config Config) (http.Handler, error) {
 }
 
 func (s *Site) routes(r *gin.Engine) {
+	hidden := middleware.NotFound(s.notFound)
 	r.GET("/", s.home)
 	r.GET("/listings", s.listings)
 	r.POST("/listings/:id/book", s.book)
 	r.GET("/clients", s.clients)
-	r.GET("/reports", middleware.Require("reports"), s.reports)
-	r.GET("/reports/advanced", middleware.Require("advanced-reports", middleware.Upgrade(s.upgrade("advanced-reports"))), s.advancedReports)
+	r.GET("/reports", middleware.Require("reports", hidden), s.reports)
+	r.GET("/reports/advanced", middleware.Require("advanced-reports", middleware.Upgrade(s.upgrade("advanced-reports")), hidden), s.advancedReports)
 	r.GET("/plans", s.plans)
 	r.POST("/plan", s.changePlan)
 	r.POST("/addon", s.changeAddOn)
