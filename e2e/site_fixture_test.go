@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -64,13 +63,6 @@ type sampleSite struct {
 	sent []exchange
 }
 
-// exchange is a request that a browser made and the head of the answer that it got.
-type exchange struct {
-	*http.Request
-	status int
-	answer http.Header
-}
-
 var sampleKey = []byte("a key for tests, known to all!!!")
 
 func newSampleSite(t *testing.T) *sampleSite {
@@ -95,7 +87,7 @@ func newSampleSite(t *testing.T) *sampleSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(s.remembering(site))
+	s.Server = httptest.NewServer(remembering(site, s.remember))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.missesNothing)
 	return s
@@ -111,40 +103,17 @@ func (s *sampleSite) missesNothing() {
 	}
 }
 
-func (s *sampleSite) remembering(site http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked := r.Clone(context.Background())
-		noted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		site.ServeHTTP(noted, r)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.sent = append(s.sent, exchange{asked, noted.status, w.Header().Clone()})
-	})
+func (s *sampleSite) remember(e exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, e)
 }
-
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // exchanges are those with a path so far, oldest first; all with "".
 func (s *sampleSite) exchanges(path string) []exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []exchange
-	for _, e := range s.sent {
-		if path == "" || e.URL.Path == path {
-			out = append(out, e)
-		}
-	}
-	return out
+	return with(s.sent, path)
 }
 
 // polls lets the site see what was published.
