@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -142,6 +143,25 @@ func TestAStoreThatFailsCostsNoPage(t *testing.T) {
 		if !strings.Contains(s.log.String(), down.Error()) {
 			t.Errorf("the log is silent: %s", s.log)
 		}
+	}
+}
+
+func TestTheCookieStoreKeepsTheHostsOwnSessionsToo(t *testing.T) {
+	store := middleware.NewCookieStore(testKey)
+	first, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+	cart, err := store.Get(first, "cart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cart.Values["nights"], cart.Values["flat"] = 3, "Garden"
+	if err := cart.Save(first, w); err != nil {
+		t.Fatal(err)
+	}
+	next := httptest.NewRequest(http.MethodGet, "/", nil)
+	next.AddCookie(w.Result().Cookies()[0])
+	cart, err = store.Get(next, "cart")
+	if err != nil || cart.IsNew || cart.Values["nights"] != 3 || cart.Values["flat"] != "Garden" {
+		t.Errorf("the session is %v, %v", cart.Values, err)
 	}
 }
 

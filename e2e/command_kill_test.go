@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/toprent/flags/internal/pgtest"
+)
+
+// A poll comes after 6 s at most, and has to be answered.
+const slowestPoll = 7500 * time.Millisecond
+
+// twoInstances serve one database, each from a folder of its own.
+func twoInstances(t *testing.T, url string) (c *command, sites [2]*site) {
+	t.Helper()
+	for i := range sites {
+		c = newCommand(t, "DATABASE_URL="+url)
+		sites[i] = c.serves()
+	}
+	return c, sites
+}
+
+// spread waits until both have the revision, and gives how long the slower one took.
+func spread(sites [2]*site, revision int64) time.Duration {
+	begun := time.Now()
+	for _, s := range sites {
+		s.reaches(revision)
+	}
+	return time.Since(begun)
+}
+
+func TestAKillReachesEveryInstanceAtOnce(t *testing.T) {
+	url := pgtest.Empty(t)
+	c, sites := twoInstances(t, url)
+	guests := [2]*guest{sites[0].guest(), sites[1].guest()}
+	before := [2]shown{guests[0].opens("/"), guests[1].opens("/")}
+	for i := range guests {
+		before[i].wants(t, "instant-booking", "true")
+	}
+	revision := int64(1)
+	for range 3 {
+		for _, step := range []struct{ word, says, value string }{{"kill", "is killed in development", "false"}, {"lift", "is lifted in development", "true"}} {
+			revision++
+			if out := c.does(step.word, "instant-booking", "--reason", "a test"); !strings.Contains(out, step.says) {
+				t.Errorf("%s says %q", step.word, out)
+			}
+			took := spread(sites, revision)
+			t.Logf("%s: %s", step.word, took)
+			if took > time.Second {
+				t.Errorf("%s reached both instances after %s", step.word, took)
+			}
+			for i := range guests {
+				p := guests[i].opens("/")
+				p.wants(t, "instant-booking", step.value)
+				p.server["instant-booking"] = before[i].server["instant-booking"]
+				wantEqual(t, "all other values", p.server, before[i].server)
+			}
+		}
+	}
+}
+
+func TestAKillWithoutNotificationsComesWithThePoll(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	_, sites := twoInstances(t, url)
+	// As behind a pooler that delivers nothing: this session finds a pg_notify that does nothing first.
+	execute(t, url, `CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS ''`)
+	silent := newCommand(t, "DATABASE_URL="+url+"&search_path=public,pg_catalog")
+	silent.does("kill", "instant-booking", "--reason", "a test")
+	took := spread(sites, 2)
+	t.Logf("by the poll: %s", took)
+	if took > slowestPoll {
+		t.Errorf("the kill reached both instances after %s", took)
+	}
+	sites[1].guest().opens("/").wants(t, "instant-booking", "false")
+}
+
+func TestAKillDuringALostListenerIsNotLost(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	c, sites := twoInstances(t, url)
+	for _, s := range sites {
+		waitFor(t, "the listener", func() bool { status, _ := s.status(); return status.Listening })
+	}
+	execute(t, url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
+	for _, s := range sites {
+		s.logs("the listener's connection was lost")
+	}
+	c.does("kill", "instant-booking", "--reason", "a test")
+	took := spread(sites, 2)
+	t.Logf("with the listener lost: %s", took)
+	if took > slowestPoll {
+		t.Errorf("the kill reached both instances after %s", took)
+	}
+	for _, s := range sites {
+		s.logs("the listener is connected again")
+		s.guest().opens("/").wants(t, "instant-booking", "false")
+	}
+}
+
+func TestAKillReachesAServerOnTheSameFile(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t)
+	sites := [2]*site{c.serves(), c.serves()}
+	c.does("kill", "instant-booking", "--reason", "a test")
+	took := spread(sites, 2)
+	t.Logf("by a file's poll: %s", took)
+	if took > slowestPoll {
+		t.Errorf("the kill reached both instances after %s", took)
+	}
+	sites[1].guest().opens("/").wants(t, "instant-booking", "false")
+}
+
+func TestAKillThatMakesNoSenseIsRefused(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, c *command) {
+		c.does("migrate")
+		if o := c.runReading(reportsFlag, "import", "-"); o.code != 0 {
+			t.Fatal(o)
+		}
+		c = c.with("ENVIRONMENT=production")
+		before := c.does("export")
+		c.refuses(1, []string{"no such flag", `"nope"`, "production"}, "kill", "nope", "--reason", "a test")
+		c.refuses(1, []string{"no such flag", `"reports"`, "development"}, "kill", "reports", "--reason", "a test", "--environment", "development")
+		c.refuses(1, []string{"a reason is required"}, "kill", "reports", "--reason", " ")
+		c.refuses(2, []string{"--reason"}, "lift", "reports")
+		wantEqual(t, "after all that", c.does("export"), before)
+
+		c.does("kill", "reports", "--reason", "a test")
+		if out := c.does("kill", "reports", "--reason", "again"); !strings.Contains(out, "was killed in production already") {
+			t.Error(out)
+		}
+		if out := c.does("lift", "reports", "--reason", "done"); !strings.Contains(out, "is lifted in production (revision 3)") {
+			t.Error(out)
+		}
+		if out := c.does("lift", "reports", "--reason", "again"); !strings.Contains(out, "was not killed in production") {
+			t.Error(out)
+		}
+	})
+}
+
+// execute runs SQL behind the command's back.
+func execute(t *testing.T, url, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
