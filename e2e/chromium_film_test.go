@@ -19,14 +19,18 @@ import (
 type screen struct {
 	width, height int64
 	dark          bool
+	still         bool // somebody who has asked for less motion
 }
 
 // looksThrough gives the tab a screen.
 func (b tab) looksThrough(s screen) {
 	b.t.Helper()
-	theme := "light"
+	theme, motion := "light", "no-preference"
 	if s.dark {
 		theme = "dark"
+	}
+	if s.still {
+		motion = "reduce"
 	}
 	b.do("take a screen", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
@@ -36,7 +40,7 @@ func (b tab) looksThrough(s screen) {
 			return err
 		}
 		_, err = cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: motion}},
 		})
 		return err
 	}))

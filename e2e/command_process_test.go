@@ -199,7 +199,13 @@ func (s *site) address() bool {
 // starts starts a server.
 func (c *command) starts(args ...string) *site {
 	c.t.Helper()
-	s := &site{t: c.t, cmd: c.process(true, args...), out: &output{begun: time.Now()}, log: &output{}, ended: make(chan struct{})}
+	return c.startsProcess(c.process(true, args...))
+}
+
+// startsProcess starts a process that is not waited for. It is killed when the test ends.
+func (c *command) startsProcess(cmd *exec.Cmd) *site {
+	c.t.Helper()
+	s := &site{t: c.t, cmd: cmd, out: &output{begun: time.Now()}, log: &output{}, ended: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.log
 	if err := s.cmd.Start(); err != nil {
 		c.t.Fatal(err)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"io"
-	"net/http"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -10,32 +9,47 @@ import (
 	"github.com/toprent/flags/middleware"
 )
 
-// TestPagesThatAreFetchedAheadHaveTheirFlags lets the browser prefetch one page and prerender another, and goes there.
+// TestPagesThatAreFetchedAheadHaveTheirFlags lets the browser prefetch a page, or prerender it, and then go there. No
+// debugger may look at that tab, or the browser prerenders nothing: the pages themselves go on, and tell what they read.
 func TestPagesThatAreFetchedAheadHaveTheirFlags(t *testing.T) {
-	// The pages tell the server what they read, as a prerendered page is another to the debugger.
-	const reports = `<script>
-		const report = () => fetch("/saw", { method: "POST", body: JSON.stringify([flags.value("word", ""), flags.isEnabled("on"), delivered()]) });
+	const first = `<!doctype html><title>first</title><a id="next" href="/next">next</a>
+		<script>fetch("/wait").then(() => document.getElementById("next").click())</script>`
+	const next = `<!doctype html><title>next</title><script>
 		const delivered = () => { const n = performance.getEntriesByType("navigation")[0]; return n.activationStart > 0 ? "prerendered" : n.deliveryType };
-		document.prerendering ? document.addEventListener("prerenderingchange", report) : report();
+		const report = () => fetch("/saw", { method: "POST", body: JSON.stringify([flags.value("word", ""), flags.isEnabled("on"), delivered()]) });
+		if (document.prerendering) {
+			document.addEventListener("prerenderingchange", report);
+			fetch("/ready");
+		} else report();
 	</script>`
-	for _, kind := range []string{"prefetch", "prerender"} {
+	for kind, want := range map[string]string{
+		"prefetch":  `["first",true,"navigational-prefetch"]`,
+		"prerender": `["first",true,"prerendered"]`,
+	} {
 		t.Run(kind, func(t *testing.T) {
-			saw := make(chan string, 10)
+			ready, saw := make(chan bool, 10), make(chan string, 10)
 			host := newHost(t, flagtest.Definition(t, "on", true, "word", "first"), func(*middleware.Config) {}, func(r *gin.Engine) {
-				r.GET("/", sends(`<!doctype html><title>x</title><a id="next" href="/next">next</a>
-					<script type="speculationrules">{"`+kind+`":[{"source":"list","urls":["/next"],"eagerness":"immediate"}]}</script>`))
-				r.GET("/next", sends(`<!doctype html><title>next</title>`+reports))
+				r.GET("/", sends(first+`<script type="speculationrules">{"`+kind+`":[{"source":"list","urls":["/next"],"eagerness":"immediate"}]}</script>`))
+				r.GET("/next", func(c *gin.Context) {
+					sends(next)(c)
+					if kind == "prefetch" {
+						ready <- true
+					}
+				})
+				r.GET("/ready", func(c *gin.Context) { ready <- true })
+				r.GET("/wait", func(c *gin.Context) {
+					select {
+					case <-ready:
+					case <-c.Request.Context().Done():
+					}
+				})
 				r.POST("/saw", func(c *gin.Context) {
 					body, _ := io.ReadAll(c.Request.Body)
 					saw <- string(body)
-					c.Status(http.StatusNoContent)
 				})
 			})
-			ann := chromium(t).window()
-			ann.opens(host.URL)
-			eventually(t, "the page is fetched ahead", func() bool { return len(host.exchanges("/next")) == 1 })
-			ann.runs(`document.getElementById("next").click()`)
-			want := map[string]string{"prefetch": `["first",true,"navigational-prefetch"]`, "prerender": `["first",true,"prerendered"]`}[kind]
+			chromium(t).window().runs(`window.open(` + quoted(host.URL) + `, "_blank", "noopener")`)
+			eventually(t, "the page reports", func() bool { return len(saw) > 0 })
 			if got := <-saw; got != want {
 				t.Errorf("the page saw %s, want %s", got, want)
 			}
@@ -43,7 +57,7 @@ func TestPagesThatAreFetchedAheadHaveTheirFlags(t *testing.T) {
 			if len(fetched) != 1 {
 				t.Fatalf("the page was fetched %d times", len(fetched))
 			}
-			if purpose := fetched[0].Header.Get("Sec-Purpose"); purpose == "" {
+			if fetched[0].Header.Get("Sec-Purpose") == "" {
 				t.Error("the browser did not say that it fetched ahead")
 			}
 			if cookies := fetched[0].answer["Set-Cookie"]; cookies != nil {

@@ -10,7 +10,11 @@ import (
 	"github.com/toprent/flags/assets"
 )
 
-var screens = []screen{{1280, 800, false}, {1280, 800, true}, {390, 844, false}, {390, 844, true}}
+// screens are those of a desk and of a phone, by day and by night.
+var screens = []screen{
+	{width: 1280, height: 800}, {width: 1280, height: 800, dark: true},
+	{width: 390, height: 844}, {width: 390, height: 844, dark: true},
+}
 
 func TestWhatIsPaintedFirstIsTheFinalPage(t *testing.T) {
 	site := newSampleSite(t)

@@ -221,7 +221,7 @@ func BenchmarkWholePage(b *testing.B) {
 					for b.Loop() {
 						all[c[0]]()
 					}
-					b.ReportMetric(compare(400, all[c[0]], all[c[1]]), "×bare")
+					b.ReportMetric(compare(200, all[c[0]], all[c[1]]), "×bare")
 				})
 			}
 		}

@@ -18,6 +18,9 @@ const (
 // maxCookie is the longest cookie that is looked at, in bytes: browsers keep none that is longer.
 const maxCookie = 4096
 
+// maxTries is how many cookies of one name are looked at: browsers send few, and each costs a signature.
+const maxTries = 8
+
 // cookieJar keeps both in signed cookies.
 type cookieJar struct {
 	codecs                           []securecookie.Codec
@@ -46,7 +49,11 @@ func (j *cookieJar) visitor(r *http.Request) (visitor, bool) {
 // read gives what the first good cookie of a name says. There may be others: whoever controls a neighbouring
 // subdomain can put one in front, which must not cost anybody the pin.
 func read[T any](r *http.Request, name string, codecs []securecookie.Codec, known *memo[T], decode func(string) (T, bool)) (T, bool) {
+	tries := 0
 	for value := range cookiesOf(r, name) {
+		if tries++; tries > maxTries {
+			break
+		}
 		if content, ok := known.get(value); ok {
 			return content, true
 		}

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -48,7 +47,10 @@ func upload(t testing.TB, token, file string) (contentType string, body io.Reade
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	err := errors.Join(w.WriteField("title", "Flat"), w.WriteField(pinField, token))
+	err := w.WriteField("title", "Flat")
+	if token != "" {
+		err = errors.Join(err, w.WriteField(pinField, token))
+	}
 	part, err2 := w.CreateFormFile("photo", "flat.jpg")
 	if err = errors.Join(err, err2); err != nil {
 		t.Fatal(err)
@@ -153,7 +155,7 @@ func TestAHandlerFindsTheBodyAsItCame(t *testing.T) {
 			var err error
 			closed := &closes{Reader: strings.NewReader(c.head)}
 			if c.err != nil {
-				closed.Reader = io.MultiReader(closed.Reader, iotest.ErrReader(c.err))
+				closed.Reader = io.MultiReader(closed.Reader, &failsOnce{c.err})
 			}
 			s.POST("/read", func(g *gin.Context) {
 				got, err = io.ReadAll(g.Request.Body)
@@ -165,6 +167,15 @@ func TestAHandlerFindsTheBodyAsItCame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failsOnce is a connection that says only once why it broke.
+type failsOnce struct{ err error }
+
+func (f *failsOnce) Read([]byte) (int, error) {
+	err := f.err
+	f.err = io.EOF
+	return 0, err
 }
 
 // closes notes that it was closed.
@@ -181,36 +192,39 @@ func (c *closes) Close() error {
 func TestAFileIsReadAsItArrives(t *testing.T) {
 	s := newSite(t, flagtest.Definition(t, "a", true))
 	ann := s.visit()
-	token := ann.takesForm()
+	pinned := ann.takesForm()
 	s.change("a", turnOff)
 	s.later(middleware.PinLife)
 	const file = "the first half, the second half"
-	kind, whole := upload(t, token, file)
-	text, _ := io.ReadAll(whole)
-	half := bytes.Index(text, []byte(file)) + len(file)/2
-
-	begun := make(chan struct{})
-	s.POST("/upload", func(c *gin.Context) {
-		if middleware.On(c, "a") {
-			close(begun) // with half of the file still to come
+	var begun chan struct{}
+	s.POST("/upload/:pinned", func(c *gin.Context) {
+		close(begun) // with half of the file still to come
+		if got := middleware.On(c, "a"); got != (c.Param("pinned") == "true") {
+			t.Errorf("a is %v", got)
 		}
 		photo, err := c.FormFile("photo")
 		if err != nil || photo.Size != int64(len(file)) || c.PostForm("title") != "Flat" {
 			t.Errorf("the file is %v, %v", photo, err)
 		}
 	})
-	body, client := io.Pipe()
-	go func() {
-		_, _ = client.Write(text[:half])
-		select {
-		case <-begun:
-		case <-time.After(10 * time.Second):
-			_ = client.CloseWithError(errors.New("the handler waits for the whole file"))
-		}
-		_, _ = client.Write(text[half:])
-		_ = client.Close()
-	}()
-	ann.sends("/upload", kind, body).is(http.StatusOK)
+	for path, token := range map[string]string{"/upload/true": pinned, "/upload/false": ""} {
+		kind, whole := upload(t, token, file)
+		text, _ := io.ReadAll(whole)
+		half := bytes.Index(text, []byte(file)) + len(file)/2
+		begun = make(chan struct{})
+		body, client := io.Pipe()
+		go func() {
+			_, _ = client.Write(text[:half])
+			select {
+			case <-begun:
+			case <-time.After(10 * time.Second):
+				_ = client.CloseWithError(errors.New("the handler waits for the whole file"))
+			}
+			_, _ = client.Write(text[half:])
+			_ = client.Close()
+		}()
+		ann.sends(path, kind, body).is(http.StatusOK)
+	}
 }
 
 func TestWithoutRulesAFormHasNoPin(t *testing.T) {

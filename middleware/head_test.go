@@ -59,6 +59,21 @@ func TestAPageHasOneBlockWhoeverPlacesIt(t *testing.T) {
 	}
 }
 
+func TestAHeadAskedForWithinATagBreaksNothing(t *testing.T) {
+	s := newSite(t, flagtest.Definition(t, "a", true))
+	s.GET("/torn", func(c *gin.Context) {
+		c.Header("Content-Type", "text/html")
+		for _, piece := range []string{"<!doctype html><hea", "d><tit", "le>x</title>"} {
+			_, _ = c.Writer.WriteString(piece)
+			_, _ = c.Writer.WriteString(string(middleware.From(c).Head()))
+		}
+	})
+	a := s.visit().opens("/torn")
+	if a.block() == nil || !strings.HasPrefix(a.body, "<!doctype html><head><script") || !strings.HasSuffix(a.body, "</script><title>x</title>") {
+		t.Errorf("the page is %s", a.body)
+	}
+}
+
 func sendBuffered(c *gin.Context, page *template.Template, data any) error {
 	var b bytes.Buffer
 	if err := page.Execute(&b, data); err != nil {

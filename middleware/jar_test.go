@@ -50,6 +50,7 @@ func TestTheVisitorsCookieLastsAndIsRenewedWeekly(t *testing.T) {
 			ann.fetches("/api").sets()
 			s.later(2e9)
 			ann.fetches("/api").sets()
+			ann.opens("/", "Sec-Purpose", "prefetch").sets()
 			ann.opens("/").sets("visitor")
 		}
 		if after := s.visitorOf(ann); after != before {
@@ -117,6 +118,15 @@ func TestABadCookieInFrontHidesNoGoodOne(t *testing.T) {
 		r.Header["Cookie"] = cookies
 		ann.answers(r).sets()
 	}
+}
+
+func TestAThousandBadCookiesAreNotAllLookedAt(t *testing.T) {
+	s := newSite(t, flagtest.Definition(t, "a", true))
+	ann := s.visit()
+	ann.opens("/")
+	r := ann.request(http.MethodGet, "/", nil, navigation...)
+	r.Header.Set("Cookie", strings.Repeat("flags-pin=bad; flags-visitor=bad; ", 1000)+r.Header.Get("Cookie"))
+	ann.answers(r).is(http.StatusOK).sets("pin", "visitor").sees("a", true)
 }
 
 // brokenStore fails where it is told to.

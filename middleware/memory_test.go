@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"go.uber.org/goleak"
 )
 
@@ -15,7 +16,8 @@ func TestAMillionCookielessVisitorsLeaveMemoryFlat(t *testing.T) {
 	s := newSite(t, hundredFlags())
 	header := navigationOf("crawler")
 	header.Del("User")
-	address := urlOf("/")
+	address, listings := urlOf("/crawled"), plainListings()
+	s.GET("/crawled", func(c *gin.Context) { c.Data(http.StatusOK, "text/html", listings) })
 	visits := func(n int) (heap uint64) {
 		var both sync.WaitGroup
 		for range 2 {

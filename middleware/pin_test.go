@@ -300,9 +300,10 @@ func TestThePinOfAnotherEnvironmentDoesNotCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.change("a", turnOff)
 	ann := s.visit()
-	ann.opens("/").sets("pin", "visitor")
+	ann.opens("/").sets("pin", "visitor").sees("a", false)
 	ann.site = s.again(func(c *middleware.Config) { c.Flags = flags })
-	ann.opens("/").sets("pin").sees("a", true)
+	ann.opens("/").sets("pin").sees("a", true) // above its head, too, and nothing to wait for
 	ann.opens("/").sets()
 }

@@ -13,6 +13,7 @@ const (
 	awaitPause     = 250 * time.Millisecond // between refreshes that requests ask for
 	housekeeping   = time.Minute            // between sweeps, and between records of reads
 	reconnectPause = time.Second            // between attempts to listen, plus or minus a fifth
+	endTimeout     = 2 * time.Second        // for the last record of reads: an end must not wait for a source that hangs
 )
 
 // Run follows the source until ctx is done: it polls, refreshes on hints, records which flags were read, and keeps
@@ -27,7 +28,9 @@ func (s *FeatureFlagService) Run(ctx context.Context) error {
 	}()
 	s.follow(ctx)
 	<-listening
-	s.recordReads(context.WithoutCancel(ctx))
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	s.recordReads(ending)
 	return ctx.Err()
 }
 

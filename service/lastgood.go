@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/toprent/flags/ruleset"
@@ -64,7 +66,26 @@ func writeLastGood(path string, st *state) error {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
+	removeUnfinished(path)
 	return os.Rename(file.Name(), path)
+}
+
+// unfinishedLife is after how long a file that was never finished is removed. Before, another instance that shares the
+// folder may still be writing it.
+const unfinishedLife = time.Minute
+
+// removeUnfinished removes what instances left behind that were killed while they wrote. That it fails is no matter.
+func removeUnfinished(path string) {
+	files, _ := os.ReadDir(filepath.Dir(path))
+	for _, file := range files {
+		number, ours := strings.CutPrefix(file.Name(), filepath.Base(path)+".")
+		if _, err := strconv.ParseUint(number, 10, 64); !ours || err != nil {
+			continue
+		}
+		if info, err := file.Info(); err == nil && time.Since(info.ModTime()) > unfinishedLife {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), file.Name()))
+		}
+	}
 }
 
 // readLastGood gives the state that was saved.

@@ -28,6 +28,22 @@ func reach(ctx context.Context, store *models.Store) (*sql.DB, migrations.Dialec
 	return db, migrations.Dialect(store.Dialect()), nil
 }
 
+// closeTimeout is how long the end waits for connections to be closed: those to a database that hangs would take long.
+const closeTimeout = 2 * time.Second
+
+// closeSoon closes the store. There is nobody left to tell if that goes wrong.
+func closeSoon(store *models.Store) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = store.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+	}
+}
+
 // check checks that the schema is the one that this binary needs, and changes nothing.
 func check(ctx context.Context, store *models.Store) error {
 	db, kind, err := reach(ctx, store)
@@ -78,7 +94,7 @@ func (migrate) Run(ctx context.Context, settings *Settings, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeSoon(store)
 	db, kind, err := reach(ctx, store)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeSoon(store)
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()

@@ -105,7 +105,7 @@ func (s *Settings) use(ctx context.Context, do func(*models.Store) error) error 
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeSoon(store)
 	if err := check(ctx, store); err != nil {
 		if models.Unavailable(err) {
 			return fmt.Errorf("%w: %w", changes.ErrUnavailable, err)

@@ -1,10 +1,12 @@
 package sample
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/toprent/flags/middleware"
@@ -158,6 +160,9 @@ func (s *Site) plans(c *gin.Context) {
 	s.show(c, http.StatusOK, "plans", p)
 }
 
+// changeTimeout is how long somebody waits to hear that a change cannot be made now.
+const changeTimeout = 3 * time.Second
+
 // changePlan is what a payment provider's confirmation would do.
 func (s *Site) changePlan(c *gin.Context) {
 	person, ok := s.person(c)
@@ -170,7 +175,8 @@ func (s *Site) changePlan(c *gin.Context) {
 		s.problem(c, http.StatusUnprocessableEntity, "There is no such plan", "Choose Free, Pro or Enterprise.")
 		return
 	}
-	ctx := c.Request.Context()
+	ctx, cancel := context.WithTimeout(c.Request.Context(), changeTimeout)
+	defer cancel()
 	from, err := s.store.TenantPlan(ctx, person.Tenant.ID)
 	if err == nil || errors.Is(err, models.ErrNotFound) {
 		err = s.store.SetTenantPlan(ctx, person.Tenant.ID, to, person.ID)
@@ -190,7 +196,8 @@ func (s *Site) changeAddOn(c *gin.Context) {
 		s.problem(c, http.StatusForbidden, "Sign in first", "Only somebody who works for a tenant can buy an add-on.")
 		return
 	}
-	ctx := c.Request.Context()
+	ctx, cancel := context.WithTimeout(c.Request.Context(), changeTimeout)
+	defer cancel()
 	change := s.store.AddAddOn
 	if c.PostForm("end") != "" {
 		change = s.store.EndAddOn

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// load is people who browse without a pause. Nothing is published meanwhile, so each sees the same on every page;
+// what needs a plan may be off while nobody knows the plan.
+type load struct {
+	t    *testing.T
+	stop chan struct{}
+	all  sync.WaitGroup
+
+	mu       sync.Mutex
+	failures []string
+	took     map[string][]time.Duration // by person
+}
+
+// pace is between two pages of one person, so that these few leave the machine some time.
+const pace = 5 * time.Millisecond
+
+const anybody = "" // not signed in
+
+// browsed by these people, the site answers pages until ends is called.
+func (s *site) browsed(people ...string) *load {
+	l := &load{t: s.t, stop: make(chan struct{}), took: map[string][]time.Duration{}}
+	for _, person := range people {
+		g := s.guest()
+		if person != anybody {
+			g.signsIn(person)
+		}
+		first := g.opens("/")
+		l.all.Go(func() { l.browse(g, person, first) })
+	}
+	return l
+}
+
+func (l *load) browse(g *guest, person string, first shown) {
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
+	for i := 0; ; i++ {
+		path := []string{"/", "/listings", "/clients", "/reports"}[i%4]
+		p, err := g.tries(path)
+		l.note(person, path, p, err, first)
+		select {
+		case <-l.stop:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (l *load) note(person, path string, p shown, err error, first shown) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took[person] = append(l.took[person], p.took)
+	switch {
+	case err != nil:
+		l.failures = append(l.failures, fmt.Sprintf("%s: %v", path, err))
+	case p.status != http.StatusOK:
+		l.failures = append(l.failures, fmt.Sprintf("%s: status %d", path, p.status))
+	}
+	for key, value := range first.server {
+		if p.server[key] != value && !strings.HasPrefix(p.reasons[key], "PLAN_") {
+			l.failures = append(l.failures, fmt.Sprintf("%s: %s was %s and is %q (%s)", path, key, value, p.server[key], p.reasons[key]))
+		}
+	}
+}
+
+// ends stops it. No request may have failed, and most must have been quick.
+func (l *load) ends() {
+	l.t.Helper()
+	close(l.stop)
+	l.all.Wait()
+	if n := len(l.failures); n > 0 {
+		l.t.Errorf("%d failures, such as %s", n, l.failures[0])
+	}
+	for person, took := range l.took {
+		slices.Sort(took)
+		median, slowest := took[len(took)/2], took[len(took)-1]
+		l.t.Logf("%q: %d pages, median %s, 99 %% within %s, slowest %s", person, len(took), median, took[len(took)*99/100], slowest)
+		if median > 50*time.Millisecond || slowest > 3*time.Second {
+			l.t.Errorf("pages of %q took %s, the slowest %s", person, median, slowest)
+		}
+	}
+}
