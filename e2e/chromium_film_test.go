@@ -91,12 +91,12 @@ func (b tab) films(url string) film {
 	b.runs(`new Promise((done) => requestIdleCallback(() => requestAnimationFrame(() => requestAnimationFrame(done))))`)
 	last := b.photographs()
 	// The browser hands the frames over in its own time. The film is over when it shows what the page shows now.
-	eventually(b.t, "the film shows the page as it is now", func() bool { return equal(reel.last(), last) })
+	eventually(b.t, "the film shows the page as it is now", func() bool { return reel.endsWith(last) })
 	b.do("stop filming", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, page.StopScreencast, cdp.Empty{})
 		return err
 	}))
-	made := reel.develop()
+	made := reel.cut()
 	made.shift = evaluated[float64](b, `shifted`)
 	return made
 }
@@ -111,10 +111,12 @@ func (b tab) photographs() image.Image {
 	return picture(shot)
 }
 
-// reel takes frames as the browser draws them.
+// reel takes frames as the browser draws them, and develops each of them once.
 type reel struct {
 	mu     sync.Mutex
 	frames [][]byte
+
+	pictures []image.Image // of the first frames; one that is as the one before is the same picture
 }
 
 func (r *reel) add(event any) {
@@ -125,29 +127,34 @@ func (r *reel) add(event any) {
 	}
 }
 
-func (r *reel) last() image.Image {
+// develop makes pictures of all frames that there are.
+func (r *reel) develop() []image.Image {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.frames) == 0 {
-		return nil
-	}
-	return picture(r.frames[len(r.frames)-1])
-}
-
-// develop leaves out frames before there was any content, and those that are as the one before.
-func (r *reel) develop() film {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	made := film{taken: len(r.frames)}
-	var before []byte
-	for _, frame := range r.frames {
-		if bytes.Equal(frame, before) {
+	frames := r.frames
+	r.mu.Unlock()
+	for i := len(r.pictures); i < len(frames); i++ {
+		if i > 0 && bytes.Equal(frames[i], frames[i-1]) {
+			r.pictures = append(r.pictures, r.pictures[i-1])
 			continue
 		}
-		before = frame
-		shown := picture(frame)
-		if n := len(made.frames); n > 0 && !equal(made.frames[n-1], shown) || n == 0 && !isBlank(shown) {
-			made.frames = append(made.frames, shown)
+		r.pictures = append(r.pictures, picture(frames[i]))
+	}
+	return r.pictures
+}
+
+// endsWith reports whether the last frame so far shows this.
+func (r *reel) endsWith(last image.Image) bool {
+	pictures := r.develop()
+	return len(pictures) > 0 && equal(pictures[len(pictures)-1], last)
+}
+
+// cut leaves out frames before there was any content, and those that are as the one before.
+func (r *reel) cut() film {
+	pictures := r.develop()
+	made := film{taken: len(pictures)}
+	for _, p := range pictures {
+		if n := len(made.frames); n > 0 && !equal(made.frames[n-1], p) || n == 0 && !isBlank(p) {
+			made.frames = append(made.frames, p)
 		}
 	}
 	return made
@@ -156,7 +163,7 @@ func (r *reel) develop() film {
 func picture(encoded []byte) image.Image {
 	decoded, err := png.Decode(bytes.NewReader(encoded))
 	if err != nil {
-		return nil
+		return image.NewRGBA(image.Rectangle{}) // as no picture is
 	}
 	out := image.NewRGBA(decoded.Bounds())
 	draw.Draw(out, out.Bounds(), decoded, decoded.Bounds().Min, draw.Src)
@@ -164,14 +171,11 @@ func picture(encoded []byte) image.Image {
 }
 
 func equal(a, b image.Image) bool {
-	if a == nil || b == nil {
-		return false
-	}
 	return a.Bounds() == b.Bounds() && bytes.Equal(a.(*image.RGBA).Pix, b.(*image.RGBA).Pix)
 }
 
 // isBlank reports whether a picture has one colour only.
 func isBlank(p image.Image) bool {
 	pix := p.(*image.RGBA).Pix
-	return bytes.Equal(pix[4:], pix[:len(pix)-4])
+	return len(pix) < 4 || bytes.Equal(pix[4:], pix[:len(pix)-4])
 }

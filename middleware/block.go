@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -24,7 +25,10 @@ func (m *middleware) prepareBlock() {
 	m.fileTail = []byte(`}</script><script src="` + m.clientURL + `"></script>`)
 }
 
-// block renders the values for a page with these headers.
+// blocks are buffers that blocks are rendered into; no response keeps one when it is over.
+var blocks = sync.Pool{New: func() any { return new([]byte) }}
+
+// block renders the values for a page with these headers. What it returns stays as it is until the response is over.
 func (r *request) block(h http.Header) []byte {
 	values := r.valuesNow(r.context)
 	tail := r.middleware.tail(h)
@@ -33,8 +37,10 @@ func (r *request) block(h http.Header) []byte {
 		url = encodeString(r.middleware.RefreshURL(r.context))
 	}
 	encoded := values.JSON()
-	b := make([]byte, 0, len(blockHead)+len(encoded)+len(tail)+len(url)+96)
-	b = append(b, blockHead...)
+	if r.buffer == nil {
+		r.buffer = blocks.Get().(*[]byte)
+	}
+	b := append((*r.buffer)[:0], blockHead...)
 	b = append(b, encoded...)
 	b = append(b, `,"etag":"\"`...)
 	b = appendTag(b, encoded)
@@ -42,7 +48,17 @@ func (r *request) block(h http.Header) []byte {
 	b = appendSeconds(b, r.remaining())
 	b = append(b, `,"url":`...)
 	b = append(b, url...)
-	return append(b, tail...)
+	*r.buffer = append(b, tail...)
+	return *r.buffer
+}
+
+// end hands the block's buffer back, when the response is over.
+func (r *request) end() {
+	if r.buffer != nil {
+		r.offered = nil
+		blocks.Put(r.buffer)
+		r.buffer = nil
+	}
 }
 
 // tail gives the client inline, or as a file if the page's policy does not allow it inline.

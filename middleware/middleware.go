@@ -161,6 +161,7 @@ func (m *middleware) handle(c *gin.Context) {
 		c.Writer = &r.writer
 		c.Next()
 		r.writer.finish()
+		r.end()
 	default:
 		c.Next()
 	}

@@ -27,8 +27,9 @@ type request struct {
 	values   ruleset.Values
 
 	writer  writer
-	offered []byte // the block that the writer was given
-	placed  bool   // the template itself has placed the block
+	buffer  *[]byte // the block's
+	offered []byte  // the block that the writer was given
+	placed  bool    // the template itself has placed the block
 }
 
 var _ headerHook = (*request)(nil)
