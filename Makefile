@@ -21,7 +21,7 @@ run:
 ## test: set up whatever is missing, then run all checks and tests; this is what CI runs
 test: setup lint race budgets
 
-## setup: install PostgreSQL, Chromium and axe-core for the tests where they are missing
+## setup: install what the tests need and the machine lacks (PostgreSQL, Chromium, a C compiler, axe-core)
 setup:
 	@scripts/setup-tests "$(NPM)" "$(AXE)"
 
@@ -37,11 +37,11 @@ race:
 
 ## unit: all tests but those that need PostgreSQL or a browser, without the race detector
 unit:
-	go test $$(go list ./... | grep -v /e2e)
+	go test $$(go list ./... | grep -v -e /e2e -e /pgtest)
 
-## budgets: the speed budgets, alone on the machine and without the race detector
+## budgets: the budgets of time and memory, alone on the machine and without the race detector
 budgets:
-	$(TOOL) gotestsum --format pkgname -- -p 1 -count 1 -run Budget ./ruleset ./service ./middleware
+	$(TOOL) gotestsum --format pkgname -- -p 1 -count 1 -run 'Budget|AtMost|Million|Independent' ./ruleset ./middleware
 
 ## bench: all benchmarks, for people
 bench:

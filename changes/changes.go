@@ -1,4 +1,5 @@
-// Package changes is the writing side, and the only way to change anything: publish, kill and lift, import. Each
+// Package changes is the writing side, and the only way to change anything: publish, kill and lift, recall, import (and
+// export, which reads). Each
 // change makes the next revision of an environment in one transaction, and everything that could be wrong with it is
 // found inside that transaction: what is refused has changed nothing.
 //

@@ -62,20 +62,22 @@ func binary(t *testing.T, server bool) string {
 
 // command is the real command in a folder of its own, with settings in its environment.
 type command struct {
-	t   *testing.T
-	dir string
-	env []string
+	t    *testing.T
+	dir  string
+	home string
+	env  []string
 }
 
 // newCommand makes a folder. Settings are written KEY=VALUE; servers listen on a free port.
 func newCommand(t *testing.T, settings ...string) *command {
 	t.Helper()
-	return &command{t: t, dir: t.TempDir(), env: append([]string{"HOME=" + t.TempDir(), "LISTEN=127.0.0.1:0"}, settings...)}
+	home := t.TempDir()
+	return &command{t: t, dir: t.TempDir(), home: home, env: append([]string{"HOME=" + home, "LISTEN=127.0.0.1:0"}, settings...)}
 }
 
 // with is the command in the same folder with other settings besides.
 func (c *command) with(settings ...string) *command {
-	return &command{t: c.t, dir: c.dir, env: append(append([]string(nil), c.env...), settings...)}
+	return &command{t: c.t, dir: c.dir, home: c.home, env: append(append([]string(nil), c.env...), settings...)}
 }
 
 func (c *command) process(server bool, args ...string) *exec.Cmd {

@@ -45,13 +45,11 @@ func TestTheCommandAloneServesASampleSite(t *testing.T) {
 				t.Errorf("it made %s", file)
 			}
 		}
-		if left, err := os.ReadDir(home(c)); err != nil || len(left) > 0 {
+		if left, err := os.ReadDir(c.home); err != nil || len(left) > 0 {
 			t.Errorf("in the home folder: %v, %v", left, err)
 		}
 	})
 }
-
-func home(c *command) string { return strings.TrimPrefix(c.env[0], "HOME=") }
 
 func TestAPlanThatIsChangedShowsOnTheNextPage(t *testing.T) {
 	databases(t, func(t *testing.T, c *command) {

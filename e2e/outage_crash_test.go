@@ -32,6 +32,8 @@ func TestAServerThatIsKilledLeavesAWholeLastGoodFile(t *testing.T) {
 	publish := changes.New(openURL(t, url))
 	last := saved(t, file)
 	for i := range crashes {
+		// A start loads what sessions may have pinned, which these are too many for in so short a time.
+		execute(t, url, `UPDATE revisions SET published_at = published_at - interval '1 hour'`)
 		s := c.startsQuick()
 		waitFor(t, "the server", s.address)
 		crash := time.After(rand.N(40 * time.Millisecond))
@@ -57,6 +59,9 @@ func TestAServerThatIsKilledLeavesAWholeLastGoodFile(t *testing.T) {
 			t.Fatalf("crash %d: revision %d is saved, %d was before", i, now, last)
 		}
 		last = now
+	}
+	if last == 1 {
+		t.Error("nothing was ever saved")
 	}
 	t.Logf("%d crashes, the last one after saving revision %d", crashes, last)
 

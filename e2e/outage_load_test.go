@@ -25,6 +25,10 @@ type load struct {
 // pace is between two pages of one person, so that these few leave the machine some time.
 const pace = 5 * time.Millisecond
 
+// slowPage is more than a page takes on a machine that is busy with other tests too, and less than one that waits for
+// a database.
+const slowPage = 150 * time.Millisecond
+
 const anybody = "" // not signed in
 
 // browsed by these people, the site answers pages until ends is called.
@@ -85,7 +89,7 @@ func (l *load) ends() {
 		slices.Sort(took)
 		median, slowest := took[len(took)/2], took[len(took)-1]
 		l.t.Logf("%q: %d pages, median %s, 99 %% within %s, slowest %s", person, len(took), median, took[len(took)*99/100], slowest)
-		if median > 50*time.Millisecond || slowest > 3*time.Second {
+		if median > slowPage || slowest > 3*time.Second {
 			l.t.Errorf("pages of %q took %s, the slowest %s", person, median, slowest)
 		}
 	}

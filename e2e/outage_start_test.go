@@ -126,3 +126,45 @@ func TestADatabaseThatWasSetBackPinsSessionsAnew(t *testing.T) {
 		t.Error("the session was not pinned anew")
 	}
 }
+
+func TestADatabaseThatWasMadeAnewIsFollowed(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	c := newCommand(t, "DATABASE_URL="+url)
+	s := c.serves()
+	visitor := s.guest()
+	before := visitor.opens("/")
+	lost, _ := s.status()
+
+	execute(t, url, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`)
+	s.becomes(service.Stale)
+	wantEqual(t, "the values", visitor.opens("/").server, before.server)
+
+	newCommand(t, "DATABASE_URL="+url).serves().ends(syscall.SIGTERM) // makes it anew
+	now := s.becomes(service.Live)
+	if now.Revision.Number != lost.Revision.Number || now.Revision == lost.Revision {
+		t.Errorf("was %+v, is %+v", lost.Revision, now.Revision)
+	}
+	if cookies := visitor.opens("/").header["Set-Cookie"]; len(cookies) == 0 {
+		t.Error("the session was not pinned anew")
+	}
+}
+
+func TestAServerWaitsForASchemaThatItMayNotMake(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t)
+	execute(t, server.URL(), "CREATE DATABASE late TEMPLATE template0")
+	late := strings.Replace(server.URL(), "/migrated?", "/late?", 1)
+	roles := newRoles(t, late)
+	server.Stop()
+	s := newCommand(t, "DATABASE_URL="+roles.running).serves()
+	server.Start()
+	s.logs("the database is back, but cannot be prepared")
+	s.logs("older than this binary needs")
+	newCommand(t, "DATABASE_URL="+roles.owner).does("migrate")
+	s.logs("the database is back and prepared")
+	waitFor(t, "the sample's flags", func() bool { status, _ := s.status(); return status.Revision.Number == 1 })
+	if n := s.log.count("cannot be prepared"); n != 1 {
+		t.Errorf("the same trouble was logged %d times", n)
+	}
+}

@@ -34,10 +34,10 @@ func TestWhatTheServerDecidedIsWhatEverybodyReadsOnEveryPage(t *testing.T) {
 			who.agrees()
 			// Through each of the doors.
 			for door, all := range map[string]string{
-				"the block":          `JSON.parse(document.getElementById("feature-values").text).values`,
-				"flags.all":          `flags.all()`,
-				"flags.value":        `Object.fromEntries(Object.keys(flags.all()).map((key) => [key, flags.value(key, "none")]))`,
-				"the refresh's ETag": `fetch("/feature-values").then((answer) => answer.json())`,
+				"the block":            `JSON.parse(document.getElementById("feature-values").text).values`,
+				"flags.all":            `flags.all()`,
+				"flags.value":          `Object.fromEntries(Object.keys(flags.all()).map((key) => [key, flags.value(key, "none")]))`,
+				"the refresh endpoint": `fetch("/feature-values").then((answer) => answer.json())`,
 			} {
 				if got := evaluated[map[string]any](who.tab, all); !reflect.DeepEqual(got, want) {
 					t.Errorf("%q on %s reads in %s\n%v, but the server decides\n%v", person, path, door, got, want)
@@ -96,13 +96,13 @@ func TestADocumentThatAnswersAFormHasItsFlags(t *testing.T) {
 	site := newSampleSite(t)
 	ann := site.welcomes(chromium(t), "u-ann")
 	ann.visits("/plans")
-	pins := len(site.exchanges("/plan"))
+	before := len(site.exchanges("/plan"))
 	ann.follows(`(() => { const form = document.querySelector("form[action='/plan']"); form.elements.plan.value = "gold"; form.submit() })()`)
 	answers := site.exchanges("/plan")
-	if len(answers) != pins+1 || answers[pins].Method != "POST" || answers[pins].status != 422 {
+	if len(answers) != before+1 || answers[before].Method != "POST" || answers[before].status != 422 {
 		t.Fatalf("the form got %+v", answers)
 	}
-	if cookies := answers[pins].answer["Set-Cookie"]; cookies != nil {
+	if cookies := answers[before].answer["Set-Cookie"]; cookies != nil {
 		t.Errorf("a POST wrote %q", cookies)
 	}
 	ann.sees(`document.querySelector("h1").textContent == "There is no such plan"`)

@@ -69,7 +69,6 @@ func TestAKillIsSeenOnTheNextPageAndMovesNothingElse(t *testing.T) {
 	ann.agrees()
 
 	site.lifts("advanced-reports")
-	site.polls()
 	ann.visits("/reports")
 	ann.shows("advanced", true)
 }

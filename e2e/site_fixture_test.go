@@ -139,10 +139,17 @@ func (s *sampleSite) turnsUnseen(key string, change func(*ruleset.Flag)) {
 	s.publishes(changes.PutFlag{Flag: &flag, Base: s.flagVersion(key)})
 }
 
-// kills and lifts, and the site has polled.
+// kills a flag, and the site has polled.
 func (s *sampleSite) kills(key string) {
 	s.t.Helper()
 	s.storage.kills(key)
+	s.polls()
+}
+
+// lifts a kill, and the site has polled.
+func (s *sampleSite) lifts(key string) {
+	s.t.Helper()
+	s.storage.lifts(key)
 	s.polls()
 }
 

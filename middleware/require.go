@@ -35,7 +35,8 @@ type Denial struct {
 	onlyUpgradable bool
 }
 
-// NotFound hides the route: 404, with a page of the host's if one is given, else as Gin answers for an unknown path.
+// NotFound hides the route: 404, with a page of the host's if one is given, else with Gin's own words. An app that has
+// a NoRoute page gives it here, so that a hidden route looks like one that does not exist.
 func NotFound(page ...gin.HandlerFunc) Denial { return denial(http.StatusNotFound, page) }
 
 // Forbidden admits that there is something: 403, with a page of the host's if one is given.

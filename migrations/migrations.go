@@ -87,14 +87,16 @@ func Owns(ctx context.Context, db *sql.DB, dialect Dialect) (owns bool, err erro
 	return owns, nil
 }
 
-// Prepare migrates if the database's role may, and otherwise checks that it need not: what a service does at start.
+// Prepare migrates a database that is older than this binary if its role may, and otherwise returns what Check does:
+// what a service does at start.
 func Prepare(ctx context.Context, db *sql.DB, dialect Dialect) error {
-	owns, err := Owns(ctx, db, dialect)
-	if err != nil {
-		return err
+	older := Check(ctx, db, dialect)
+	if !errors.Is(older, ErrOlder) {
+		return older
 	}
-	if !owns {
-		return Check(ctx, db, dialect)
+	owns, err := Owns(ctx, db, dialect)
+	if err != nil || !owns {
+		return errors.Join(older, err)
 	}
 	_, err = Up(ctx, db, dialect)
 	return err

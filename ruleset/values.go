@@ -46,7 +46,8 @@ func (v Values) Bool(key string, fallback bool) bool {
 	return c.bits&bitOn != 0
 }
 
-// String gives a text, or the fallback for an unknown flag or one of another type.
+// String gives a text, or the fallback for an unknown flag or one of another type. A text has no value that is off by
+// itself, so for a flag that does not exist the fallback is all there is: let it be what everybody may have.
 func (v Values) String(key, fallback string) string {
 	if s, ok := v.value(key).(string); ok {
 		return s
@@ -54,7 +55,7 @@ func (v Values) String(key, fallback string) string {
 	return fallback
 }
 
-// Number gives a number, or the fallback for an unknown flag or one of another type.
+// Number gives a number, or the fallback for an unknown flag or one of another type; see String.
 func (v Values) Number(key string, fallback float64) float64 {
 	if f, ok := v.value(key).(float64); ok {
 		return f
@@ -62,8 +63,8 @@ func (v Values) Number(key string, fallback float64) float64 {
 	return fallback
 }
 
-// Decode decodes the value of a flag into target, as encoding/json does, and reports whether it could. Without it,
-// target is left as it was where the flag is unknown.
+// Decode decodes the value of a flag into target, as encoding/json does, and reports whether it could. Where the flag
+// is unknown, target is left as it was; see String.
 func (v Values) Decode(key string, target any) bool {
 	n, c := v.find(key)
 	return n != nil && c.variant != noVariant && json.Unmarshal(n.flag.variants[c.variant].raw, target) == nil

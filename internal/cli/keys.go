@@ -47,6 +47,15 @@ func decodeKey(text string) []byte {
 	return []byte(text)
 }
 
+// sessionKeys are the keys that were given, or else one that is kept beside the database.
+func (s *Settings) sessionKeys() ([][]byte, error) {
+	keys, err := s.keys()
+	if err != nil || keys != nil {
+		return keys, err
+	}
+	return s.developmentKeys()
+}
+
 // developmentKeys gives the key kept beside the database, made the first time, so that restarts sign nobody out.
 func (s *Settings) developmentKeys() ([][]byte, error) {
 	file := "toprent.session-key"

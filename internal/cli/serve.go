@@ -29,10 +29,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 		return cannotListen(settings.Listen, err)
 	}
 	defer listener.Close()
-	keys, err := settings.keys()
-	if err == nil && keys == nil {
-		keys, err = settings.developmentKeys()
-	}
+	keys, err := settings.sessionKeys()
 	if err != nil {
 		return err
 	}
@@ -45,13 +42,27 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
+	flags, err := cmd.follow(ctx, store, &background, settings, s)
+	if err != nil {
+		return err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: settings.production(), Logger: s.log})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
+	return answer(ctx, listener, site, s)
+}
 
+// follow prepares the database, if it is up, and starts to follow its flags in the background.
+func (cmd serve) follow(ctx context.Context, store *models.Store, background *sync.WaitGroup, settings *Settings, s streams) (*service.FeatureFlagService, error) {
 	down := cmd.prepare(ctx, store)
 	if down != nil && !models.Unavailable(down) {
-		return down
+		return nil, down
 	}
-	starting, cancelStarting := context.WithTimeout(ctx, startTimeout(down))
-	defer cancelStarting()
+	starting, cancel := context.WithTimeout(ctx, startTimeout(down))
+	defer cancel()
 	flags, err := service.New(starting, service.Config{
 		Source:      store,
 		Environment: settings.Environment,
@@ -60,21 +71,14 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 		Logger:      s.log,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if down != nil {
 		s.log.Error("the database is down; it is prepared as soon as it is back", "error", down)
 		background.Go(func() { cmd.prepareLater(ctx, store, flags, s) })
 	}
 	background.Go(func() { _ = flags.Run(ctx) })
-
-	gin.SetMode(gin.ReleaseMode)
-	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: settings.production(), Logger: s.log})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
-	return answer(ctx, listener, site, s)
+	return flags, nil
 }
 
 // startTimeout is how long a start waits for the first revision: where the database is known to be down, hardly, since

@@ -166,7 +166,7 @@ func (p place) readEntry(n *node, of *flag) ruleset.Flag {
 		out.Prerequisites = append(out.Prerequisites, p.readPrerequisite(item))
 	}
 	for i, item := range f.list("rules") {
-		out.Rules = append(out.Rules, p.readRule(item, i+1))
+		out.Rules = append(out.Rules, p.readRule(item, i))
 	}
 	return out
 }

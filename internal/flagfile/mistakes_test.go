@@ -159,7 +159,7 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 			`10:29: flag "x": enabled must be true or false, but is text`,
 		}},
 		"a boolean for a variant": {"f.yaml", ruleFile("{serve: true}"), []string{
-			`12:21: flag "x", rule 1: serve must name a variant, but true is a boolean; the variants of a boolean flag are on and off`,
+			`12:21: flag "x", rules[0]: serve must name a variant, but true is a boolean; the variants of a boolean flag are on and off`,
 		}},
 		"an unknown variant": {"f.yaml", ruleFile("{name: r, serve: of}"), []string{
 			`12:30: flag "x", rule "r", rules[0].serve: there is no variant "of": the flag has ["on" "off"]`,
@@ -187,10 +187,10 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 			`12:82: flag "x", rule "r": end "2027-01-01" must be a time in RFC 3339, such as 2027-01-31T12:00:00Z`,
 		}},
 		"weights of zero": {"f.yaml", ruleFile("{split: {weights: {on: 0, off: 1}}}"), []string{
-			`12:36: flag "x", rule 1: weight 0: must be above 0; leave the variant out of the split instead`,
+			`12:36: flag "x", rules[0]: weight 0: must be above 0; leave the variant out of the split instead`,
 		}},
 		"weights of unknown variants": {"f.yaml", ruleFile("{split: {weights: {on: 1, other: x, third: 1}}}"), []string{
-			`12:46: flag "x", rule 1: a weight must be a number, but is text`,
+			`12:46: flag "x", rules[0]: a weight must be a number, but is text`,
 			`12:56: flag "x", rules[0].split.weights.third: there is no variant "third": the flag has ["on" "off"]`,
 		}},
 		"no weights": {"f.yaml", ruleFile("{split: {unit: user}}"), []string{
@@ -210,10 +210,10 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 			`12:121: flag "x", rules[0].when.all[1].values[0]: "old" is no number`,
 		}},
 		"values that are none": {"f.yaml", ruleFile("{serve: on, when: {attribute: v, operator: in, values: [1.10, null, [x], {a: b}]}}"), []string{
-			`12:69: flag "x", rule 1: a value could be the number 1.10 or the text "1.10": quote it if it is text, or write the number plainly`,
-			`12:75: flag "x", rule 1: a value must be text, but is nothing`,
-			`12:81: flag "x", rule 1: a value must be text, but is a list`,
-			`12:86: flag "x", rule 1: a value must be text, but is a mapping`,
+			`12:69: flag "x", rules[0]: a value could be the number 1.10 or the text "1.10": quote it if it is text, or write the number plainly`,
+			`12:75: flag "x", rules[0]: a value must be text, but is nothing`,
+			`12:81: flag "x", rules[0]: a value must be text, but is a list`,
+			`12:86: flag "x", rules[0]: a value must be text, but is a mapping`,
 		}},
 		"a condition of two kinds": {"f.yaml", ruleFile("{serve: on, when: {segment: s, attribute: a, operator: exists}}"), []string{
 			`12:31: flag "x", rules[0].when: a condition is exactly one of all, any, not, segment and attribute; this one has 2 of them`,

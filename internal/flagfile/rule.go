@@ -4,7 +4,7 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-func (p place) readRule(n *node, number int) ruleset.Rule {
+func (p place) readRule(n *node, index int) ruleset.Rule {
 	f, ok := p.fields(n, "a rule", "name", "when", "serve", "percent", "split", "seed")
 	if !ok {
 		return ruleset.Rule{}
@@ -13,7 +13,7 @@ func (p place) readRule(n *node, number int) ruleset.Rule {
 	if rule.Name != "" {
 		f.place = p.in("rule %q", rule.Name)
 	} else {
-		f.place = p.in("rule %d", number)
+		f.place = p.in("rules[%d]", index)
 	}
 	rule.Serve = f.variant("serve")
 	if when := f.value("when"); when != nil {
