@@ -137,9 +137,20 @@ func (d *draft) put(doc EnvironmentDocument) {
 			func(key string) ruleset.Problem { return ruleset.Problem{Segment: key} }, d.putSegment)
 	}
 	once(d, doc.Definition.Flags, func(f ruleset.Flag) string { return f.Key },
-		func(key string) ruleset.Problem { return ruleset.Problem{Flag: key} }, func(f ruleset.Flag) { d.putFlag(f, f.Killed) })
+		func(key string) ruleset.Problem { return ruleset.Problem{Flag: key} }, d.importFlag)
 	once(d, doc.Definition.Overrides, keyOf,
 		func(key overrideKey) ruleset.Problem { return ruleset.Problem{Flag: key.flag, Override: d.places[key]} }, d.putOverride)
+}
+
+// importFlag sets a flag's settings. A known flag that the environment does not have, and for which the document says no
+// more than that it is off, stays as it is: it is off already, and what Export leaves out must not come back.
+func (d *draft) importFlag(flag ruleset.Flag) {
+	_, has := d.flags.get(flag.Key)
+	off := !flag.Enabled && !flag.Killed && len(flag.Rules) == 0 && len(flag.Prerequisites) == 0
+	if _, known := d.about.flag(flag.Key); known && !d.about.added[flag.Key] && !has && off {
+		return
+	}
+	d.putFlag(flag, flag.Killed)
 }
 
 // once puts each item, and refuses those that come a second time.

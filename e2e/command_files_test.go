@@ -104,7 +104,7 @@ flags:
 		if o := c.runReading("flags: [", "import", "-"); o.code != 1 || o.err == "" {
 			t.Errorf("broken YAML: %s", o)
 		}
-		if o := c.runReading(strings.Repeat("# a long file\n", 3<<20), "import", "-"); o.code != 1 || !strings.Contains(o.err, "32 MB") {
+		if o := c.runReading(strings.Repeat("# a long file\n", 3<<20), "import", "-"); o.code != 1 || !strings.Contains(o.err, "10 MB") {
 			t.Errorf("a file that is too large: exit code %d, %s", o.code, o.err)
 		}
 		wantEqual(t, "after all that", c.does("export"), before)

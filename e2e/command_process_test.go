@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/toprent/flags/handlers/health"
 	"github.com/toprent/flags/service"
 )
 
@@ -253,7 +254,7 @@ func (s *site) get(path string) (*http.Response, error) {
 }
 
 // status is what the server says of itself, with its answer's code.
-func (s *site) status() (status service.Status, code int) {
+func (s *site) status() (status health.Readiness, code int) {
 	s.t.Helper()
 	response, err := http.Get(s.url + "/readyz")
 	if err != nil {
@@ -267,9 +268,9 @@ func (s *site) status() (status service.Status, code int) {
 }
 
 // becomes waits until the server's values come from there.
-func (s *site) becomes(state service.State) service.Status {
+func (s *site) becomes(state service.State) health.Readiness {
 	s.t.Helper()
-	var status service.Status
+	var status health.Readiness
 	waitFor(s.t, fmt.Sprintf("the state %q", state), func() bool {
 		status, _ = s.status()
 		return status.State == state

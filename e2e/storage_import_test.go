@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/internal/flagfile"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -50,6 +52,23 @@ var importCases = map[string]func(*testing.T, *storage){
 		}
 		if flag := s.flag("maintenance"); flag.Salt == "" || !flag.Killed {
 			t.Errorf("%+v", flag)
+		}
+	},
+	"a flag that only one environment has stays there alone, through a file too": func(t *testing.T, s *storage) {
+		s.imports(document())
+		s.publishes(newFlag("only-here"))
+		var file bytes.Buffer
+		if err := flagfile.Write(&file, s.exports()); err != nil {
+			t.Fatal(err)
+		}
+		read, err := flagfile.Read("flags.yaml", file.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, environment := range s.imports(read.Document).Environments {
+			if environment.New || len(environment.Changes) != 0 {
+				t.Errorf("%+v\n%s", environment, &file)
+			}
 		}
 	},
 	"importing an export changes nothing": func(t *testing.T, s *storage) {

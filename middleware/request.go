@@ -119,8 +119,10 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 }
 
 // beforeHeaders writes cookies and gives the block, as the headers are sent.
-func (r *request) beforeHeaders(_ int, h http.Header, injectable bool) []byte {
+func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []byte {
 	switch {
+	case status == http.StatusPartialContent:
+		return nil // a piece of something that was, or will be, sent as a whole
 	case r.placed:
 		r.claim(h)
 	case shared(h):

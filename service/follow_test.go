@@ -427,3 +427,19 @@ func TestAStartWaitsForAHangingSourceOnlySoLong(t *testing.T) {
 		}
 	})
 }
+
+func TestAStartLoadsTheLatestOfVeryManyRevisions(t *testing.T) {
+	source := newSource()
+	var ids []ruleset.ID
+	for range 1020 {
+		ids = append(ids, source.Publish(define(on("home"))))
+	}
+	a := start(t, source)
+	if _, ok := a.Pinned(ids[19]); ok {
+		t.Error("the 1,001st revision from the end is kept")
+	}
+	a.pinned(t, ids[20])
+	if !a.on("home") {
+		t.Error("the newest is not served")
+	}
+}

@@ -17,6 +17,10 @@ const (
 	// form was rendered under, and some more for clocks that differ.
 	keep = FormPinLife + 6*time.Minute
 
+	// maxRecent is how many revisions are kept at most, so that a start stays quick whatever was published; sessions
+	// that have pinned an older one get the newest.
+	maxRecent = 1000
+
 	sourceTimeout = 5 * time.Second // for one refresh
 )
 
@@ -146,7 +150,7 @@ func (s *FeatureFlagService) pinnable(ctx context.Context, head Head) ([]ruleset
 			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	return ids[max(0, len(ids)-maxRecent):], nil
 }
 
 // revision takes a revision from the old state, or loads and compiles it.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -59,31 +58,7 @@ func prepare(ctx context.Context, store *models.Store) error {
 	if err != nil {
 		return err
 	}
-	err = migrations.Check(ctx, db, kind)
-	if !errors.Is(err, migrations.ErrOlder) {
-		return err
-	}
-	if owner, ownerErr := ownsSchema(ctx, db, kind); ownerErr != nil || !owner {
-		return errors.Join(err, ownerErr)
-	}
-	_, err = migrations.Up(ctx, db, kind)
-	return err
-}
-
-// ownsSchema reports whether the role may change the schema: on PostgreSQL, create tables in it and owns those that
-// are there. SQLite has no roles.
-func ownsSchema(ctx context.Context, db *sql.DB, kind migrations.Dialect) (owns bool, err error) {
-	if kind == migrations.SQLite {
-		return true, nil
-	}
-	err = db.QueryRowContext(ctx, `
-		SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AND NOT EXISTS (
-			SELECT FROM pg_tables
-			WHERE schemaname = current_schema() AND tablename IN ('feature_flags', 'goose_db_version') AND NOT pg_has_role(tableowner, 'MEMBER'))`).Scan(&owns)
-	if err != nil {
-		return false, fmt.Errorf("ask who owns the schema: %w", err)
-	}
-	return owns, nil
+	return migrations.Prepare(ctx, db, kind)
 }
 
 type migrate struct{}

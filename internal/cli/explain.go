@@ -67,12 +67,14 @@ func (cmd explain) subject(ctx context.Context, store *models.Store) (ruleset.Su
 		}
 		subject.Attributes[name] = attribute(value)
 	}
-	if cmd.Tenant != "" && cmd.Plan == "" {
+	if cmd.Tenant != "" {
 		plan, addOns, err := store.Subscription(ctx, cmd.Tenant)
 		if err != nil {
 			return ruleset.Subject{}, err
 		}
-		subject.Plan = plan
+		if cmd.Plan == "" {
+			subject.Plan = plan
+		}
 		if len(cmd.AddOn) == 0 {
 			subject.AddOns = addOns
 		}

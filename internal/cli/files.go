@@ -20,9 +20,6 @@ type importFile struct {
 	Author string `help:"Who, for the history (default: the signed-in user)."`
 }
 
-// maxFile is the largest flags file that is read, in bytes.
-const maxFile = 32 << 20
-
 // Run checks the whole file before anything is published.
 func (cmd importFile) Run(ctx context.Context, settings *Settings, s streams) error {
 	data, err := readFile(cmd.File)
@@ -60,12 +57,12 @@ func readFile(name string) ([]byte, error) {
 		in = f
 	}
 	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(in, flagfile.MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MB: split it", name, maxFile>>20)
+	if len(data) > flagfile.MaxSize {
+		return nil, fmt.Errorf("%s is larger than %d MB: split it", name, flagfile.MaxSize>>20)
 	}
 	return data, nil
 }

@@ -17,9 +17,7 @@ import (
 	"github.com/toprent/flags/service"
 )
 
-type serve struct {
-	Sample bool `default:"true" negatable:"" env:"SAMPLE" help:"Fill an empty database with the sample's flags (default: yes)."`
-}
+type serve struct{}
 
 // Run serves until the context is done, and then ends what it began. The address is taken first: where something else
 // has it already, nothing is made or changed. Who connects before all is ready waits.
@@ -51,13 +49,16 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	if err != nil {
 		return err
 	}
+	if flags.Ready() && flags.Newest().Revision().Number == 0 {
+		s.log.Warn("there are no flags yet: import a flags file, or start with SAMPLE=yes for the sample's", "environment", settings.Environment)
+	}
 	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
 	return answer(ctx, listener, site, s)
 }
 
 // follow prepares the database, if it is up, and starts to follow its flags in the background.
 func (cmd serve) follow(ctx context.Context, store *models.Store, background *sync.WaitGroup, settings *Settings, s streams) (*service.FeatureFlagService, error) {
-	down := cmd.prepare(ctx, store)
+	down := cmd.prepare(ctx, store, settings)
 	if down != nil && !models.Unavailable(down) {
 		return nil, down
 	}
@@ -75,7 +76,7 @@ func (cmd serve) follow(ctx context.Context, store *models.Store, background *sy
 	}
 	if down != nil {
 		s.log.Error("the database is down; it is prepared as soon as it is back", "error", down)
-		background.Go(func() { cmd.prepareLater(ctx, store, flags, s) })
+		background.Go(func() { cmd.prepareLater(ctx, store, flags, settings, s) })
 	}
 	background.Go(func() { _ = flags.Run(ctx) })
 	return flags, nil
@@ -98,9 +99,9 @@ func cannotListen(address string, err error) error {
 }
 
 // prepare migrates, and fills an empty database.
-func (cmd serve) prepare(ctx context.Context, store *models.Store) error {
+func (serve) prepare(ctx context.Context, store *models.Store, settings *Settings) error {
 	err := prepare(ctx, store)
-	if err == nil && cmd.Sample {
+	if err == nil && settings.fills() {
 		_, err = sample.Fill(ctx, store)
 	}
 	return err
@@ -108,7 +109,7 @@ func (cmd serve) prepare(ctx context.Context, store *models.Store) error {
 
 // prepareLater goes on trying while the database is down, or is not as it must be. What is wrong is logged when it is
 // something new.
-func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, s streams) {
+func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, settings *Settings, s streams) {
 	logged := ""
 	for {
 		select {
@@ -116,7 +117,7 @@ func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *s
 			return
 		case <-time.After(prepareAgain):
 		}
-		err := cmd.prepare(ctx, store)
+		err := cmd.prepare(ctx, store, settings)
 		if err == nil {
 			s.log.Info("the database is back and prepared")
 			flags.Hint()

@@ -26,6 +26,7 @@ type Settings struct {
 	Listen      string `env:"LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the site listens (default: ${default})."`
 	SessionKey  string `name:"session-key" env:"SESSION_KEY" placeholder:"KEY" help:"Signs cookies: 32 random bytes or more, as hexadecimal or base64; several, newest first, are separated by commas. Required in production; otherwise made once and kept beside the database."`
 	LastGood    string `name:"last-good" env:"LAST_GOOD" placeholder:"FILE" help:"Keeps the last good rules for a start without the database (default: toprent-ENVIRONMENT.lastgood.json in the working folder)."`
+	Sample      string `env:"SAMPLE" enum:"auto,yes,no" default:"auto" help:"Fill an empty database with the flags of the sample site: yes, no, or auto, which is yes in development alone (default: ${default})."`
 }
 
 // Environments that exist.
@@ -50,6 +51,12 @@ func (s *Settings) check(command string) error {
 }
 
 func (s *Settings) production() bool { return s.Environment == "production" }
+
+// fills reports whether an empty database gets the sample's flags. Elsewhere than in development that must be said,
+// since their keys are taken for good.
+func (s *Settings) fills() bool {
+	return s.Sample == "yes" || s.Sample == "auto" && s.Environment == "development"
+}
 
 func checkAddress(listen string) error {
 	_, port, err := net.SplitHostPort(listen)

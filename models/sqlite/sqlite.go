@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -33,6 +34,9 @@ func Open(ctx context.Context, path string) (*models.Store, error) {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	defer unlock()
+	if err := makeOwn(path); err != nil {
+		return nil, fmt.Errorf("open SQLite: %w", err)
+	}
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
@@ -49,6 +53,16 @@ func Open(ctx context.Context, path string) (*models.Store, error) {
 		return nil, err
 	}
 	return store, nil
+}
+
+// makeOwn creates the file, if there is none, for its owner alone: overrides and plans name people and tenants. The
+// files that SQLite puts beside it get the same mode.
+func makeOwn(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // dsn names the file with the settings that every connection gets. Transactions take the write lock when they begin:
