@@ -85,8 +85,7 @@ func TestIfTheAppCannotSayWhoItIsNobodyIs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var s *site
-			s = newSite(t, premium(t), func(c *middleware.Config) {
+			s := newSite(t, premium(t), func(c *middleware.Config) {
 				c.Subject = func(*gin.Context) (ruleset.Subject, error) {
 					return ruleset.Subject{User: "ann", Plan: "pro"}, fail()
 				}

@@ -577,7 +577,8 @@ func writeInSteps(t *testing.T, w gin.ResponseWriter, out *bytes.Buffer, doc str
 			steps = steps[1:]
 		}
 		part := doc[done : done+size]
-		n, err := len(part), error(nil)
+		var n int
+		var err error
 		if asString {
 			n, err = w.WriteString(part)
 		} else {

@@ -178,48 +178,48 @@ func (c *conditionCompiler) place(out *condition) {
 }
 
 // addValue reads one value as the operator needs it.
-func (out *condition) addValue(value string) (err error) {
-	switch out.operator {
+func (c *condition) addValue(value string) (err error) {
+	switch c.operator {
 	case In, NotIn:
-		out.addMember(value)
+		c.addMember(value)
 	case Contains, StartsWith, EndsWith:
 		if value == "" {
 			return fmt.Errorf("is empty: everything would satisfy it")
 		}
-		out.texts = append(out.texts, value)
+		c.texts = append(c.texts, value)
 	case Matches:
-		return out.addRegex(value)
+		return c.addRegex(value)
 	case Greater, GreaterEqual, Less, LessEqual:
 		n, ok := parseNumber(value)
 		if !ok {
 			return fmt.Errorf("%q is no number", value)
 		}
-		out.number = n
+		c.number = n
 	case Before, After:
-		if out.time, err = time.Parse(time.RFC3339, value); err != nil {
+		if c.time, err = time.Parse(time.RFC3339, value); err != nil {
 			return fmt.Errorf("%q is no time in RFC 3339, such as 2027-01-31T12:00:00Z", value)
 		}
 	case InCIDR:
-		return out.addNetwork(value)
+		return c.addNetwork(value)
 	default:
-		if out.version, err = semver.NewVersion(value); err != nil {
+		if c.version, err = semver.NewVersion(value); err != nil {
 			return fmt.Errorf("%q is no semantic version, such as 1.2.3", value)
 		}
 	}
 	return nil
 }
 
-func (out *condition) addMember(value string) {
-	out.texts = append(out.texts, value)
-	if len(out.source.Values) > fewValues {
-		if out.set == nil {
-			out.set = make(map[string]struct{}, len(out.source.Values))
+func (c *condition) addMember(value string) {
+	c.texts = append(c.texts, value)
+	if len(c.source.Values) > fewValues {
+		if c.set == nil {
+			c.set = make(map[string]struct{}, len(c.source.Values))
 		}
-		out.set[value] = struct{}{}
+		c.set[value] = struct{}{}
 	}
 }
 
-func (out *condition) addRegex(value string) error {
+func (c *condition) addRegex(value string) error {
 	if len(value) > MaxRegex {
 		return fmt.Errorf("the regular expression is %d bytes long: at most %d are allowed", len(value), MaxRegex)
 	}
@@ -231,7 +231,7 @@ func (out *condition) addRegex(value string) error {
 	if err != nil {
 		return fmt.Errorf("%q is no regular expression (RE2): %v", value, err)
 	}
-	out.regexes = append(out.regexes, r)
+	c.regexes = append(c.regexes, r)
 	return nil
 }
 
@@ -250,7 +250,7 @@ func regexSize(r *syntax.Regexp) int {
 	return size
 }
 
-func (out *condition) addNetwork(value string) error {
+func (c *condition) addNetwork(value string) error {
 	network, err := netip.ParsePrefix(value)
 	if err != nil {
 		address, addressErr := netip.ParseAddr(value)
@@ -262,7 +262,7 @@ func (out *condition) addNetwork(value string) error {
 	if a := network.Addr(); a.Is4In6() && network.Bits() >= 96 { // addresses are compared without their IPv6 wrapping
 		network = netip.PrefixFrom(a.Unmap(), network.Bits()-96)
 	}
-	out.networks = append(out.networks, network.Masked())
+	c.networks = append(c.networks, network.Masked())
 	return nil
 }
 
