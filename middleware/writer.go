@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"unsafe"
@@ -37,6 +38,7 @@ type writer struct {
 	gin.ResponseWriter
 	hook     headerHook
 	encoding string // the Content-Encoding at the beginning: that of a middleware around this writer
+	length   string // the Content-Length that the host declared
 	block    []byte // what is to be injected; nil once that is done, or not to be done
 	scan     scanner
 	kept     [maxHeld]byte // the beginning of a tag's name, not sent yet
@@ -143,7 +145,7 @@ func (w *writer) open(p []byte) {
 	if !injectable || len(block) == 0 {
 		return
 	}
-	w.block = block
+	w.block, w.length = block, firstValue(h, "Content-Length")
 	forgetPage(h)
 }
 
@@ -210,9 +212,18 @@ func (w *writer) join(p []byte, at int) (int, error) {
 	b = append(b, w.block...)
 	b = append(b, w.kept[:w.keeps]...)
 	b = append(b, p[at:]...)
+	if w.isWhole(p) {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	}
 	*buffer, w.block, w.keeps = b, nil, 0
 	n, err := w.ResponseWriter.Write(b)
 	return n - min(len(b)-len(p), max(n-at, 0)), err
+}
+
+// isWhole reports whether p is the whole body, in plain text and with its headers still to be sent: its length is then
+// known with the block in it, and the page need not be sent in chunks.
+func (w *writer) isWhole(p []byte) bool {
+	return w.length != "" && !w.ResponseWriter.Written() && w.length == strconv.Itoa(len(p)) && w.encoding == ""
 }
 
 // inject sends the block and what was kept, which begins right behind it.

@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -696,3 +697,31 @@ type bodyDropper struct{ header http.Header }
 func (d *bodyDropper) Header() http.Header         { return d.header }
 func (d *bodyDropper) Write(p []byte) (int, error) { return len(p), nil }
 func (d *bodyDropper) WriteHeader(int)             {}
+
+func TestAPageWrittenWholeHasItsLengthWithTheBlock(t *testing.T) {
+	const block, page = "<script>block</script>", "<!doctype html><title>x</title>"
+	rest := strings.Repeat("x", 4096) // more than net/http holds back to count it
+	whole := int64(len(page) + len(rest) + len(block))
+	for name, c := range map[string]struct {
+		parts []string
+		want  int64 // -1: in chunks
+	}{
+		"whole":           {[]string{page + rest}, whole},
+		"in two parts":    {[]string{page, rest}, -1},
+		"split in a name": {[]string{page[:18], page[18:] + rest}, -1},
+		"of wrong length": {[]string{page + rest, "more"}, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, body := visitSite(t, nil, throughWriter(fixedHook(block)), func(g *gin.Context) {
+				g.Header("Content-Length", strconv.Itoa(len(strings.Join(c.parts, ""))))
+				sendHTML(g, c.parts...)
+			})
+			if answer.ContentLength != c.want || !strings.HasPrefix(body, "<!doctype html>"+block) {
+				t.Errorf("a length of %d, want %d: %.60s", answer.ContentLength, c.want, body)
+			}
+			if want := len(block) + len(strings.Join(c.parts, "")); len(body) != want {
+				t.Errorf("%d bytes arrived, want %d", len(body), want)
+			}
+		})
+	}
+}
