@@ -54,9 +54,9 @@ func (s signer) open(value string, now time.Time) (pin, bool) {
 
 // Pin is a hidden field that keeps a form on the page's revision: its POST is decided by the same rules for 30
 // minutes, so that nobody's typing ends in a 404 because a pin turned meanwhile. Kills and plans apply all the same.
-// In a multipart form it belongs before the files.
+// In a multipart form it belongs before the files. In responses that caches hand to many people it is empty.
 func (f Flags) Pin() template.HTML {
-	if f.request == nil || f.request.view.IsZero() {
+	if f.request == nil || f.request.view.IsZero() || shared(f.request.context.Writer.Header()) {
 		return ""
 	}
 	token, err := f.request.middleware.forms.sign(f.request.pinned, f.request.middleware.Flags.Now())

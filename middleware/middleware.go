@@ -66,7 +66,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// ClientCSPHash is what to put into script-src so that a content security policy allows the inline client.
+// ClientCSPHash is what to put into script-src so that a content security policy allows the inline client, its quotes
+// included: 'sha256-…'.
 const ClientCSPHash = assets.ClientCSPHash
 
 // middleware is a checked Config.

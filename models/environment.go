@@ -50,6 +50,9 @@ func (reader) environment(db *gorm.DB, name string) (Environment, error) {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Environment{}, fmt.Errorf("%w: %q", service.ErrNoEnvironment, name)
 	}
+	if lacksSchema(err) {
+		return Environment{}, fmt.Errorf("the database has no schema yet: run the migrate command: %w", err)
+	}
 	if err != nil {
 		return Environment{}, fmt.Errorf("read environment %q: %w", name, err)
 	}

@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +17,9 @@ import (
 // Open makes a Store of a PostgreSQL database, named by a URL or a connection string. It does not connect. The pool's
 // settings (pool_max_conns and so on) can be given in the URL.
 func Open(ctx context.Context, url string) (*Store, error) {
+	if strings.TrimSpace(url) == "" { // which would mean whatever server the machine's defaults lead to
+		return nil, errors.New("the database's URL is empty: say postgres://…")
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)

@@ -41,3 +41,12 @@ func Unavailable(err error) bool {
 	}
 	return pgconn.SafeToRetry(err)
 }
+
+// lacksSchema reports whether the error means that a table does not exist.
+func lacksSchema(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code == "42P01"
+	}
+	return err != nil && strings.Contains(err.Error(), "no such table") // SQLite has no code of its own for it
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,6 +29,7 @@ type listingsPage struct {
 	Total    int
 	Kinds    []string
 	Kind     string // the one filtered by
+	Query    string // what was searched for
 	Button   string // words on the booking button
 	Booked   *Listing
 }
@@ -43,18 +45,22 @@ func (s *Site) listings(c *gin.Context) {
 			p.Booked = &l
 		}
 	}
-	shown := listings
 	if p.Flags.On("search-filters") && slices.Contains(p.Kinds, c.Query("kind")) {
 		p.Kind = c.Query("kind")
-		shown = nil
-		for _, l := range listings {
-			if l.Kind == p.Kind {
-				shown = append(shown, l)
-			}
+	}
+	p.Query = strings.TrimSpace(c.Query("q"))
+	for _, l := range listings {
+		if len(p.Listings) < int(p.Flags.Number("listings-per-page", 6)) && l.fits(p.Kind, p.Query) {
+			p.Listings = append(p.Listings, l)
 		}
 	}
-	p.Listings = shown[:min(len(shown), int(p.Flags.Number("listings-per-page", 6)))]
 	s.show(c, http.StatusOK, "listings", p)
+}
+
+// fits reports whether the listing is of a kind, and has what somebody searched for in its words; empty fits all.
+func (l Listing) fits(kind, query string) bool {
+	words := strings.ToLower(l.Title + " " + l.City + " " + l.Kind)
+	return (kind == "" || l.Kind == kind) && strings.Contains(words, strings.ToLower(query))
 }
 
 func (s *Site) book(c *gin.Context) {
@@ -105,6 +111,14 @@ func (s *Site) advancedReports(c *gin.Context) {
 func (s *Site) reportsPage(c *gin.Context, title string) reportsPage {
 	p := reportsPage{Page: s.page(c, title)}
 	most := 0
+	share := 100
+	if p.Person != nil {
+		share = p.Person.Tenant.Share
+	}
+	months := slices.Clone(months)
+	for i := range months {
+		months[i].Nights, months[i].Earnings = months[i].Nights*share/100, months[i].Earnings*share/100
+	}
 	for _, m := range months {
 		most = max(most, m.Earnings)
 		p.Total.Nights += m.Nights

@@ -17,6 +17,7 @@ type Tenant struct {
 	ID, Name, Country string
 	Plan              string // to begin with
 	Colour            string // of its own, where its plan has custom branding
+	Share             int    // of the sample's bookings, in percent
 }
 
 // Person works for a tenant.
@@ -26,9 +27,9 @@ type Person struct {
 }
 
 var tenants = []Tenant{
-	{"acme", "Acme Apartments", "DE", "pro", "teal"},
-	{"globex", "Globex Holiday Homes", "DE", "free", "orange"},
-	{"initech", "Initech Corporate Stays", "US", "enterprise", "violet"},
+	{"acme", "Acme Apartments", "DE", "pro", "teal", 100},
+	{"globex", "Globex Holiday Homes", "DE", "free", "orange", 38},
+	{"initech", "Initech Corporate Stays", "US", "enterprise", "violet", 240},
 }
 
 var people = []Person{
