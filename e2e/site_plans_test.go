@@ -27,7 +27,7 @@ func TestAnUpgradeOpensReportsOnTheNextPageAndADowngradeClosesThem(t *testing.T)
 	cem.visits("/reports")
 	cem.shows("offer", false)
 	cem.presses(`#advanced`)
-	cem.sees(`location.pathname == "/reports/advanced" && !!document.querySelector(".chart svg")`)
+	cem.sees(`location.pathname == "/reports/advanced" && !!document.querySelector(".graph svg")`)
 	cem.agrees()
 
 	cem.visits("/plans")
