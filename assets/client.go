@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.ed3da017.js"
+const ClientName = "client.6276fc6b.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-7T2gF9XlnCOJeKXglET9/13QZ+h8YCZdnUCVQb6IOI8='
-const ClientCSPHash = "'sha256-7T2gF9XlnCOJeKXglET9/13QZ+h8YCZdnUCVQb6IOI8='"
+// script-src 'sha256-Ynb8a986ZBdIBCMh8Qasyb8gVICSbbDbwqw82q+sAEA='
+const ClientCSPHash = "'sha256-Ynb8a986ZBdIBCMh8Qasyb8gVICSbbDbwqw82q+sAEA='"
 
-//go:embed dist/client.ed3da017.js
+//go:embed dist/client.6276fc6b.js
 var client string

@@ -176,6 +176,23 @@ func TestBrowsersDoNotAskInStep(t *testing.T) {
 	ann.sees(`asked[0] - opened >= 14900`)
 }
 
+// Some proxies take tags away. Then every answer comes whole, and only a different one is a change.
+func TestWithoutTagsEveryChangeIsStillTaken(t *testing.T) {
+	site := newClientSite(t, values{"on": true})
+	site.shows("/", endpoint, showing(``))
+	ann := chromium(t).tab()
+	ann.opens(site.URL)
+	ann.runs(`changes = 0; flags.on("change", () => changes++)`)
+	for _, on := range []bool{false, true, false} {
+		site.answersWith(func(w http.ResponseWriter, r *http.Request) { w.Write(encoded(values{"on": on})) })
+		ann.runs(`flags.refresh().then(() => flags.refresh())`)
+		if !evaluated[bool](ann, fmt.Sprintf(`flags.isEnabled("on") == %t`, on)) {
+			t.Errorf("the turn to %t is not taken", on)
+		}
+	}
+	ann.sees(`changes == 3`)
+}
+
 func TestAnAnswerThatCannotBeUsedChangesNothing(t *testing.T) {
 	site := newClientSite(t, values{"on": true})
 	site.shows("/", endpoint, showing(``))

@@ -8,7 +8,7 @@ import { read } from "./document";
 import { show } from "./elements";
 import { block, parse } from "./values";
 
-let { values, etag = "", refreshIn = 0, url = "/feature-values" } = block();
+let { values, etag, refreshIn = 0, url = "/feature-values" } = block();
 let all: FlagValues;
 const isEnabled = (key: string) => all[key] === true;
 
@@ -29,6 +29,9 @@ let due: number;
 /** Half the seconds before the next try after an error; each error doubles it. */
 let backoff = 7;
 
+/** The last whole answer. */
+let last: string | undefined;
+
 let tabs: BroadcastChannel | undefined;
 
 /** The request under way, shared by everybody who asks meanwhile. */
@@ -48,18 +51,20 @@ const ask = async () => {
       // A request that hangs would be the last one. Not in browsers before 2022.
       signal: AbortSignal.timeout?.(30_000),
       cache: "no-store",
-      headers: { "If-None-Match": etag },
+      headers: { "If-None-Match": etag! },
     });
     const text = await answer.text();
     if (answer.status != 304) {
       // Anything but an object is no answer, and parsing nothing throws.
       const values = parse(answer.ok && text[0] == "{" ? text : "");
-      if (etag != (etag = answer.headers.get("ETag")!)) {
+      // By the text and not by its tag, which a proxy may take away: then every answer comes whole.
+      if (last != (last = text)) {
         take(values);
         changes.dispatchEvent(new Event("change"));
         if (!told) tabs?.postMessage(0);
       }
     }
+    etag = answer.headers.get("ETag")!;
     backoff = 7;
     // What other tabs said during the request may be newer than its answer.
     if (due) later(answer.headers.get("Refresh-In"));

@@ -30,17 +30,20 @@ var blocks = sync.Pool{New: func() any { return new([]byte) }}
 
 // block renders the values for a page with these headers. What it returns stays as it is until the response is over.
 func (r *request) block(h http.Header) []byte {
+	r.buffer = blocks.Get().(*[]byte)
+	*r.buffer = r.appendBlock((*r.buffer)[:0], h)
+	return *r.buffer
+}
+
+// appendBlock appends the block.
+func (r *request) appendBlock(b []byte, h http.Header) []byte {
 	values := r.valuesNow(r.context)
-	tail := r.middleware.tail(h)
 	url := r.middleware.refreshURL
 	if r.middleware.RefreshURL != nil {
 		url = encodeString(r.middleware.RefreshURL(r.context))
 	}
 	encoded := values.JSON()
-	if r.buffer == nil {
-		r.buffer = blocks.Get().(*[]byte)
-	}
-	b := append((*r.buffer)[:0], blockHead...)
+	b = append(b, blockHead...)
 	b = append(b, encoded...)
 	b = append(b, `,"etag":"\"`...)
 	b = appendTag(b, encoded)
@@ -48,17 +51,16 @@ func (r *request) block(h http.Header) []byte {
 	b = appendSeconds(b, r.remaining())
 	b = append(b, `,"url":`...)
 	b = append(b, url...)
-	*r.buffer = append(b, tail...)
-	return *r.buffer
+	return append(b, r.middleware.tail(h)...)
 }
 
-// end hands the block's buffer back, when the response is over.
+// end hands the block's buffer back, when the response is over. After a write that failed, somebody below may still
+// hold what was to be sent.
 func (r *request) end() {
-	if r.buffer != nil {
-		r.offered = nil
+	if r.buffer != nil && !r.writer.failed {
 		blocks.Put(r.buffer)
-		r.buffer = nil
 	}
+	r.offered, r.buffer = nil, nil
 }
 
 // tail gives the client inline, or as a file if the page's policy does not allow it inline.

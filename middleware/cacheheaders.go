@@ -7,11 +7,29 @@ import (
 )
 
 // shared reports whether the host lets caches hand one response to many people:
-// Cache-Control says public or s-maxage (RFC 9111, section 5.2.2). What belongs
-// to one visitor must then stay out of it.
+// Cache-Control says public or s-maxage (RFC 9111, section 5.2.2), or a header
+// for the caches of a network alone says anything but to keep away (RFC 9213).
+// What belongs to one visitor must then stay out of it.
 func shared(h http.Header) bool {
+	for _, name := range [...]string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires"} {
+		if lines := h[name]; len(lines) > 0 && !keepsAway(lines) {
+			return true
+		}
+	}
 	for name := range directives(h["Cache-Control"]) {
 		if strings.EqualFold(name, "public") || strings.EqualFold(name, "s-maxage") {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsAway reports whether a network's caches are told to keep nothing.
+func keepsAway(lines []string) bool {
+	for name, argument := range directives(lines) {
+		switch {
+		case strings.EqualFold(name, "private"), strings.EqualFold(name, "no-store"), name == "0",
+			strings.EqualFold(name, "max-age") && argument == "0":
 			return true
 		}
 	}

@@ -53,7 +53,8 @@ func (s signer) open(value string, now time.Time) (pin, bool) {
 }
 
 // Pin is a hidden field that keeps a form on the page's revision: its POST is decided by the same rules for 30
-// minutes, so that nobody's typing ends in a 404 because a pin turned meanwhile. Kills and plans apply all the same.
+// minutes, so that nobody's typing ends in a 404 because a pin turned meanwhile. Kills apply all the same, and the
+// person's plan and add-ons of that moment.
 // In a multipart form it belongs before the files. In responses that caches hand to many people it is empty.
 func (f Flags) Pin() template.HTML {
 	if f.request == nil || f.request.view.IsZero() || shared(f.request.context.Writer.Header()) {
@@ -70,8 +71,8 @@ func (f Flags) Pin() template.HTML {
 // formPin reads the pin that a posted form carries. The handler finds the body as it came, and as soon as it comes: no
 // more of it is read than is needed to find the pin.
 func (m *middleware) formPin(r *http.Request, now time.Time) (pin, bool) {
-	if r.Body == nil || r.Body == http.NoBody || isRead(r) {
-		return pin{}, false
+	if r.Body == nil || r.Body == http.NoBody || isRead(r) || r.Header.Get("Expect") != "" {
+		return pin{}, false // reading what is expected to be asked for would ask for it
 	}
 	kind, parameters, err := mime.ParseMediaType(firstValue(r.Header, "Content-Type"))
 	if err != nil {

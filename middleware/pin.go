@@ -98,7 +98,8 @@ func (r *request) remaining() time.Duration {
 	if r.view.IsZero() {
 		return 15 * time.Second // nothing to serve yet: ask again soon
 	}
-	return max(PinLife-r.middleware.Flags.Now().Sub(r.pinned.at()), time.Second)
+	left := PinLife - r.middleware.Flags.Now().Sub(r.pinned.at())
+	return min(max(left, time.Second), PinLife)
 }
 
 // encode writes a pin as text: environment, revision, digest and time.

@@ -20,6 +20,7 @@ type request struct {
 
 	pinning           // the rules that it is under
 	visitor    string // empty: unknown
+	known      bool   // the request brought the visitor's id
 	newVisitor bool   // the cookie is to be written
 
 	evaluate sync.Once
@@ -49,7 +50,7 @@ func (r *request) findVisitor(now time.Time) {
 	v, ok := r.middleware.jar.visitor(r.context.Request)
 	switch {
 	case ok:
-		r.visitor = v.id
+		r.visitor, r.known = v.id, true
 		r.newVisitor = r.page && v.isOld(now)
 	case r.page:
 		r.visitor, r.newVisitor = newVisitorID(), true
@@ -90,7 +91,7 @@ func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 		if r.subject.Visitor == "" {
 			r.subject.Visitor = r.visitor
 		}
-		if r.returning {
+		if r.returning && (r.known || r.subject.User != "") { // who brings a pin alone is another visitor each time
 			r.values = r.view.CachedValues(r.subject, r.at)
 		} else {
 			r.values = r.view.Values(r.subject, r.at)
@@ -121,10 +122,10 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 // beforeHeaders writes cookies and gives the block, as the headers are sent.
 func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []byte {
 	switch {
-	case status == http.StatusPartialContent:
-		return nil // a piece of something that was, or will be, sent as a whole
 	case r.placed:
 		r.claim(h)
+	case status == http.StatusPartialContent:
+		return nil // a piece of something that was, or will be, sent as a whole
 	case shared(h):
 		return nil // caches hand this response to many people: nothing in it may be one person's
 	case injectable:
@@ -150,7 +151,7 @@ func (r *request) claim(h http.Header) {
 // writeCookies adds what has changed, once, and reports whether it did.
 func (r *request) writeCookies(h http.Header) (wrote bool) {
 	m, to := r.middleware, headerOnly{h}
-	if r.newPin {
+	if r.newPin && m.Flags.Newest().Revision() == r.pinned.id { // else a quicker page may have pinned what is newer
 		r.newPin, wrote = false, true
 		if err := m.jar.savePin(to, r.context.Request, r.pinned); err != nil {
 			m.log.Error("flags: the pin could not be saved, so values may change on the next page", "error", err)
@@ -178,7 +179,7 @@ func (r *request) place() []byte {
 		if !r.placed {
 			return nil
 		}
-		return r.block(h)
+		return r.appendBlock(nil, h)
 	}
 	// The page is on its way, so its headers are done. Its block can still be had if the writer is looking for the
 	// place with nothing kept back, or has given up, since it took the page for a fragment.

@@ -44,6 +44,7 @@ type writer struct {
 	kept     [maxHeld]byte // the beginning of a tag's name, not sent yet
 	keeps    uint8         // bytes in kept
 	opened   bool          // the hook was called
+	failed   bool          // a write of the block failed
 	hijacked bool
 }
 
@@ -127,7 +128,8 @@ func (w *writer) finish() {
 	}
 	w.open(nil)
 	if w.block != nil && w.scan.atEnd() {
-		_, _ = w.ResponseWriter.Write(w.block)
+		_, err := w.ResponseWriter.Write(w.block)
+		w.failed = err != nil
 	}
 	w.block = nil
 	_ = w.release()
@@ -207,7 +209,6 @@ var joints = sync.Pool{New: func() any { return new([]byte) }}
 // join sends p with the block, and what was kept behind it, before p[at].
 func (w *writer) join(p []byte, at int) (int, error) {
 	buffer := joints.Get().(*[]byte)
-	defer joints.Put(buffer)
 	b := append((*buffer)[:0], p[:at]...)
 	b = append(b, w.block...)
 	b = append(b, w.kept[:w.keeps]...)
@@ -217,6 +218,9 @@ func (w *writer) join(p []byte, at int) (int, error) {
 	}
 	*buffer, w.block, w.keeps = b, nil, 0
 	n, err := w.ResponseWriter.Write(b)
+	if w.failed = err != nil; !w.failed { // else somebody below may still hold it
+		joints.Put(buffer)
+	}
 	return n - min(len(b)-len(p), max(n-at, 0)), err
 }
 
@@ -229,6 +233,7 @@ func (w *writer) isWhole(p []byte) bool {
 // inject sends the block and what was kept, which begins right behind it.
 func (w *writer) inject() error {
 	if _, err := w.ResponseWriter.Write(w.block); err != nil {
+		w.failed = true
 		return err
 	}
 	return w.release()

@@ -58,7 +58,8 @@ func overlayNodes(pinned, newest *Revision) []node {
 		}
 	}
 	for _, n := range newest.nodes {
-		if _, exists := pinned.index[n.flag.source.Key]; !exists && n.flag.source.Kind.Newest() {
+		// A kill reaches those too who have never seen the flag: it must beat the fallback in the code.
+		if _, exists := pinned.index[n.flag.source.Key]; !exists && (n.killed || n.flag.source.Kind.Newest()) {
 			nodes = append(nodes, n)
 		}
 	}

@@ -238,7 +238,7 @@ func TestAnOverlayServesEachFlagByItsRevision(t *testing.T) {
 			was, is := find(pd), find(nd)
 			want := p
 			switch {
-			case is != nil && !is.Archived && was != nil && !was.Archived && is.Killed:
+			case is != nil && !is.Archived && is.Killed:
 				want = n
 			case was != nil && was.Kind.Newest() || is != nil && is.Kind.Newest():
 				want = n

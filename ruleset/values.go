@@ -33,8 +33,8 @@ type Detail struct {
 // On reports whether a flag is boolean true. An unknown flag is not.
 func (v Values) On(key string) bool { return v.Bool(key, false) }
 
-// Bool gives a boolean value, or the fallback for an unknown flag or one of another type. A fallback never beats a
-// kill, nor a plan that excludes the key.
+// Bool gives a boolean value, or the fallback for an unknown flag or one of another type. Where there are rules, a
+// fallback never beats a kill, nor a plan that excludes the key.
 func (v Values) Bool(key string, fallback bool) bool {
 	n, c := v.find(key)
 	if n == nil {
