@@ -57,6 +57,17 @@ func checkNames(author, reason string) error {
 	return nil
 }
 
+// checkNamesAndReason refuses in addition a change for which nobody gave a reason.
+func checkNamesAndReason(author, reason string) error {
+	if err := checkNames(author, reason); err != nil {
+		return err
+	}
+	if strings.TrimSpace(reason) == "" {
+		return errReason
+	}
+	return nil
+}
+
 // write runs one transaction, and says so when the database could not be reached.
 func (c *Changes) write(ctx context.Context, doing string, do func(*models.Tx) error) error {
 	err := c.store.Write(ctx, do)

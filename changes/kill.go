@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/toprent/flags/models"
 )
@@ -24,11 +23,8 @@ func (c *Changes) Lift(ctx context.Context, environment, key, author, reason str
 }
 
 func (c *Changes) setKilled(ctx context.Context, environment, key, author, reason string, killed bool) (published Published, err error) {
-	if err := checkNames(author, reason); err != nil {
+	if err := checkNamesAndReason(author, reason); err != nil {
 		return Published{}, err
-	}
-	if strings.TrimSpace(reason) == "" {
-		return Published{}, errReason
 	}
 	kind := kindLift
 	if killed {

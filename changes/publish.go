@@ -96,6 +96,11 @@ func (d *draft) publish(ctx context.Context, tx *models.Tx, kind, reason string)
 	if d.empty() {
 		return Published{ID: d.environment.ID()}, nil
 	}
+	return d.store(ctx, tx, kind, reason)
+}
+
+// store stores the change as the environment's next revision.
+func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (Published, error) {
 	revision, err := d.revision(ctx, tx, kind, reason)
 	if err != nil {
 		return Published{}, err

@@ -48,16 +48,9 @@ type writer struct {
 	hijacked bool
 }
 
-// newWriter puts a writer in front of w. Its owner calls finish when the handlers
-// are done.
-func newWriter(w gin.ResponseWriter, hook headerHook) *writer {
-	n := new(writer)
-	n.reset(w, hook)
-	return n
-}
-
-// reset makes w ready for one response. It lets the writer live inside the
-// struct that serves the request, so that both cost one allocation.
+// reset puts w in front of inner, ready for one response. It lets the writer live
+// inside the struct that serves the request, so that both cost one allocation.
+// Its owner calls finish when the handlers are done.
 func (w *writer) reset(inner gin.ResponseWriter, hook headerHook) {
 	*w = writer{ResponseWriter: inner, hook: hook, encoding: firstValue(inner.Header(), "Content-Encoding")}
 }
@@ -224,8 +217,9 @@ func (w *writer) join(p []byte, at int) (int, error) {
 	return n - min(len(b)-len(p), max(n-at, 0)), err
 }
 
-// isWhole reports whether p is the whole body, in plain text and with its headers still to be sent: its length is then
-// known with the block in it, and the page need not be sent in chunks.
+// isWhole reports whether p is the whole body, in plain text and with its headers
+// still to be sent: its length is then known with the block in it, and the page
+// need not be sent in chunks.
 func (w *writer) isWhole(p []byte) bool {
 	return w.length != "" && !w.ResponseWriter.Written() && w.length == strconv.Itoa(len(p)) && w.encoding == ""
 }

@@ -40,6 +40,12 @@ func (r *recordingHook) beforeHeaders(status int, h http.Header, injectable bool
 	return r.block
 }
 
+func newWriter(w gin.ResponseWriter, hook headerHook) *writer {
+	n := new(writer)
+	n.reset(w, hook)
+	return n
+}
+
 // throughWriter is a middleware that puts a writer with this hook in front.
 func throughWriter(hook headerHook) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -15,24 +15,34 @@ type act struct {
 	Author string `help:"Who, for the history (default: the signed-in user)."`
 }
 
+// run kills or lifts, and says what came of it: done is a format of key, environment
+// and revision, already one of key and environment.
+func (cmd act) run(ctx context.Context, settings *Settings, s streams, do publishing, done, already string) error {
+	return settings.use(ctx, func(store *models.Store) error {
+		published, err := do(changes.New(store), ctx, settings.Environment, cmd.Flag, author(cmd.Author), cmd.Reason)
+		if err != nil {
+			return err
+		}
+		if !published.New {
+			fmt.Fprintf(s.out, already+"\n", cmd.Flag, settings.Environment)
+			return nil
+		}
+		fmt.Fprintf(s.out, done+"\n", cmd.Flag, settings.Environment, published.Number)
+		return nil
+	})
+}
+
+// publishing is Kill or Lift.
+type publishing func(c *changes.Changes, ctx context.Context, environment, key, author, reason string) (changes.Published, error)
+
 type kill struct {
 	act
 }
 
 // Run kills. Running servers follow within seconds.
 func (cmd kill) Run(ctx context.Context, settings *Settings, s streams) error {
-	return settings.use(ctx, func(store *models.Store) error {
-		published, err := changes.New(store).Kill(ctx, settings.Environment, cmd.Flag, author(cmd.Author), cmd.Reason)
-		if err != nil {
-			return err
-		}
-		if !published.New {
-			fmt.Fprintf(s.out, "%s was killed in %s already.\n", cmd.Flag, settings.Environment)
-			return nil
-		}
-		fmt.Fprintf(s.out, "%s is killed in %s (revision %d). Servers follow within seconds.\n", cmd.Flag, settings.Environment, published.Number)
-		return nil
-	})
+	return cmd.run(ctx, settings, s, (*changes.Changes).Kill,
+		"%s is killed in %s (revision %d). Servers follow within seconds.", "%s was killed in %s already.")
 }
 
 type lift struct {
@@ -41,16 +51,6 @@ type lift struct {
 
 // Run lifts a kill.
 func (cmd lift) Run(ctx context.Context, settings *Settings, s streams) error {
-	return settings.use(ctx, func(store *models.Store) error {
-		published, err := changes.New(store).Lift(ctx, settings.Environment, cmd.Flag, author(cmd.Author), cmd.Reason)
-		if err != nil {
-			return err
-		}
-		if !published.New {
-			fmt.Fprintf(s.out, "%s was not killed in %s.\n", cmd.Flag, settings.Environment)
-			return nil
-		}
-		fmt.Fprintf(s.out, "%s is lifted in %s (revision %d): its rules decide again.\n", cmd.Flag, settings.Environment, published.Number)
-		return nil
-	})
+	return cmd.run(ctx, settings, s, (*changes.Changes).Lift,
+		"%s is lifted in %s (revision %d): its rules decide again.", "%s was not killed in %s.")
 }
