@@ -98,6 +98,7 @@ var sink struct {
 	on     bool
 	values ruleset.Values
 	json   []byte
+	place  int32
 }
 
 func BenchmarkOneCheckByKey(b *testing.B) {

@@ -55,11 +55,11 @@ func medianRatio(a, b func(i int)) float64 {
 }
 
 // The budget is a ratio, so that it holds on any machine. A busy one can spoil a whole measurement, so one good one of
-// twenty is enough.
+// a hundred is enough.
 func TestAllHundredWithJSONCostThreeTenthsOfTheFloorAtMost(t *testing.T) {
 	r, f, subjects := sound(t, hundredFlags()), newFloor(hundredFlags()), thousandSubjects()
 	const budget = 0.3
-	best, tries := 1e9, 20
+	best, tries := 1e9, 100
 	if underRace {
 		tries = 1
 	}
@@ -74,19 +74,30 @@ func TestAllHundredWithJSONCostThreeTenthsOfTheFloorAtMost(t *testing.T) {
 	}
 }
 
+// The budget is 20 ns on a machine where looking a key up in a Go map takes 9. A slower machine, or one that shares its
+// cores, is given as much more as that look-up takes there in the same moments.
 func TestOneCheckByKeyTakesTwentyNanosecondsAtMost(t *testing.T) {
-	const most, checks = 20 * time.Nanosecond, 10_000
+	const most, plain, checks = 20.0, 9.0, 10_000
 	v := sound(t, hundredFlags()).Evaluate(thousandSubjects()[0], noon)
-	best := time.Hour
-	for range 300 { // the quickest, for the same reason
+	places := map[string]int32{}
+	for i, f := range hundredFlags().Flags {
+		places[f.Key] = int32(i)
+	}
+	nanoseconds := func(do func()) float64 {
 		start := time.Now()
 		for range checks {
-			sink.on = v.On("feature-055")
+			do()
 		}
-		best = min(best, time.Since(start)/checks)
+		return float64(time.Since(start)) / checks
 	}
-	t.Logf("%v a check", best)
-	if best > most && !underRace {
-		t.Errorf("one check by key takes %v, at most %v is allowed", best, most)
+	check, lookUp := 1e9, 1e9
+	for range 300 { // the quickest of either: whatever else the machine does can only slow it down
+		check = min(check, nanoseconds(func() { sink.on = v.On("feature-055") }))
+		lookUp = min(lookUp, nanoseconds(func() { sink.place = places["feature-055"] }))
+	}
+	allowed := most * max(1, lookUp/plain)
+	t.Logf("%.1f ns a check, %.1f ns a look-up in a map, %.1f ns allowed", check, lookUp, allowed)
+	if check > allowed && !underRace {
+		t.Errorf("one check by key takes %.1f ns, at most %.1f ns is allowed", check, allowed)
 	}
 }
