@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed third_party/*.css site
+//go:embed third_party/*.css third_party/*.js third_party/*.svg site settings
 var staticFiles embed.FS
 
 // Static serves the files of the built-in pages under names that carry a hash of their content, so that they are
@@ -25,7 +25,7 @@ type Static struct {
 // NewStatic reads the files, to be served under a prefix such as /assets/.
 func NewStatic(prefix string) *Static {
 	s := &Static{prefix: prefix, files: map[string][]byte{}, hashed: map[string]string{}}
-	for _, dir := range []string{"third_party", "site"} {
+	for _, dir := range []string{"third_party", "site", "settings"} {
 		entries, err := staticFiles.ReadDir(dir)
 		if err != nil {
 			panic(err) // embedded, so it is a mistake in the program

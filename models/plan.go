@@ -41,14 +41,19 @@ func (r reader) PlansAt(ctx context.Context, environment string, n int64) ([]Pla
 	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read the plans of %q: %w", environment, err)
 	}
+	return rows, r.withFeatures(ctx, rows)
+}
+
+// withFeatures fills in what the plans list.
+func (r reader) withFeatures(ctx context.Context, rows []Plan) error {
 	features, err := r.planFeatures(ctx, rows)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range rows {
 		rows[i].Features = features[rows[i].ID]
 	}
-	return rows, nil
+	return nil
 }
 
 // EndPlans ends rows with a revision.

@@ -4,6 +4,7 @@ package views
 
 import (
 	"bytes"
+	"embed"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -14,43 +15,76 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+//go:embed settings
+var settingsFiles embed.FS
+
 // Pages are the templates of one site.
 type Pages struct{ byName map[string]*template.Template }
 
 // Parse reads a layout and, beside it, one template for each page: pages/home.html is the page "home". Templates link
 // to assets by {{ asset "name" }} and write large numbers by {{ thousands 1204 }}.
 func Parse(files fs.FS, layout string, assetURL func(name string) string) (*Pages, error) {
-	names, err := fs.Glob(files, path.Join(path.Dir(layout), "*.html"))
+	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL, "thousands": thousands})
+	return parse(base, files, path.Dir(layout), layout)
+}
+
+// Settings reads the settings pages: in views/settings, layout.html and the parts that several pages use stand beside
+// each other, and each area has a folder: flags/list.html is the page "flags/list".
+func Settings(funcs template.FuncMap) (*Pages, error) {
+	base := template.New("layout.html").Funcs(template.FuncMap{
+		"thousands": thousands, "dict": dict, "field": newField, "choices": choices, "percent": percent, "join": strings.Join,
+	}).Funcs(funcs)
+	shared, err := fs.Glob(settingsFiles, "settings/*.html")
 	if err != nil {
 		return nil, err
 	}
+	return parse(base, settingsFiles, "settings", shared...)
+}
+
+// parse makes a page of each template under a folder that is not one of the shared ones.
+func parse(base *template.Template, files fs.FS, folder string, shared ...string) (*Pages, error) {
 	p := &Pages{byName: map[string]*template.Template{}}
-	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL, "thousands": thousands})
-	for _, name := range names {
-		if name == layout {
-			continue
-		}
-		fresh, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		parsed, err := fresh.ParseFS(files, layout, name)
-		if err != nil {
-			return nil, fmt.Errorf("parse the page %s: %w", name, err)
-		}
-		p.byName[strings.TrimSuffix(path.Base(name), ".html")] = parsed
+	base, err := base.ParseFS(files, shared...)
+	if err != nil {
+		return nil, err
 	}
-	return p, nil
+	isShared := map[string]bool{}
+	for _, name := range shared {
+		isShared[name] = true
+	}
+	add := func(name string) error {
+		page, err := base.Clone()
+		if err == nil {
+			page, err = page.ParseFS(files, name)
+		}
+		if err != nil {
+			return fmt.Errorf("parse the page %s: %w", name, err)
+		}
+		p.byName[strings.TrimSuffix(strings.TrimPrefix(name, folder+"/"), ".html")] = page
+		return nil
+	}
+	err = fs.WalkDir(files, folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) != ".html" || isShared[name] {
+			return err
+		}
+		return add(name)
+	})
+	return p, err
 }
 
 // Render renders a page whole, and only then sends it. On an error nothing was sent.
 func (p *Pages) Render(c *gin.Context, status int, name string, page any) error {
+	return p.Fragment(c, status, name, "layout.html", page)
+}
+
+// Fragment renders one named template of a page alone, for a script that puts it in its place.
+func (p *Pages) Fragment(c *gin.Context, status int, name, block string, page any) error {
 	t := p.byName[name]
 	if t == nil {
 		return fmt.Errorf("there is no page %q", name)
 	}
 	var body bytes.Buffer
-	if err := t.Execute(&body, page); err != nil {
+	if err := t.ExecuteTemplate(&body, block, page); err != nil {
 		return fmt.Errorf("render the page %q: %w", name, err)
 	}
 	c.Data(status, "text/html; charset=utf-8", body.Bytes())
@@ -58,8 +92,11 @@ func (p *Pages) Render(c *gin.Context, status int, name string, page any) error 
 }
 
 // thousands writes a number for people: 1,204.
-func thousands(n int) string {
-	digits := strconv.Itoa(n)
+func thousands(n any) string {
+	digits := fmt.Sprint(n)
+	if _, err := strconv.ParseInt(digits, 10, 64); err != nil {
+		return digits
+	}
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}

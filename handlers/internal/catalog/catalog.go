@@ -1,0 +1,134 @@
+// Package catalog keeps the newest state of every environment in memory, for pages that show all of it: what a publish
+// changed is read, not everything again. What it gives is immutable, and never older than the request that asks.
+package catalog
+
+import (
+	"context"
+	"sync"
+
+	"github.com/toprent/flags/models"
+)
+
+// Catalog is safe for concurrent use.
+type Catalog struct {
+	store *models.Store
+
+	mu           sync.Mutex // guards the maps, not what is in them
+	environments map[string]*slot
+	flags        flagSlot
+}
+
+// slot is one environment as it was last read. Its lock lets one request read what others wait for.
+type slot struct {
+	mu      sync.Mutex
+	present *Environment
+}
+
+type flagSlot struct {
+	mu      sync.Mutex
+	stamp   string
+	present *Flags
+}
+
+// New makes a catalog. It reads nothing before it is asked.
+func New(store *models.Store) *Catalog {
+	return &Catalog{store: store, environments: map[string]*slot{}}
+}
+
+// Flags are what all environments share about flags.
+type Flags struct {
+	ByKey map[string]models.FeatureFlag
+	byID  map[string]models.FeatureFlag
+}
+
+// Flags gives what all environments share about flags, archived ones included.
+func (c *Catalog) Flags(ctx context.Context) (*Flags, error) {
+	c.flags.mu.Lock()
+	defer c.flags.mu.Unlock()
+	stamp, err := c.store.FlagsStamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.flags.present != nil && c.flags.stamp == stamp {
+		return c.flags.present, nil
+	}
+	byKey, err := c.store.FlagsByKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	flags := &Flags{ByKey: byKey, byID: make(map[string]models.FeatureFlag, len(byKey))}
+	for _, flag := range byKey {
+		flags.byID[flag.ID] = flag
+	}
+	c.flags.stamp, c.flags.present = stamp, flags
+	return flags, nil
+}
+
+// Environments gives all environments, in the order in which they are shown.
+func (c *Catalog) Environments(ctx context.Context) ([]*Environment, error) {
+	rows, err := c.store.Environments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Environment, len(rows))
+	for i, row := range rows {
+		if all[i], err = c.at(ctx, row); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Environment gives one environment, or service.ErrNoEnvironment.
+func (c *Catalog) Environment(ctx context.Context, name string) (*Environment, error) {
+	row, err := c.store.Environment(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return c.at(ctx, row)
+}
+
+// at gives the environment as it is at the row's revision, or at a newer one.
+func (c *Catalog) at(ctx context.Context, row models.Environment) (*Environment, error) {
+	c.mu.Lock()
+	s := c.environments[row.Name]
+	if s == nil {
+		s = &slot{}
+		c.environments[row.Name] = s
+	}
+	c.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, err := c.read(ctx, s.present, row)
+	if err != nil {
+		return nil, err
+	}
+	s.present = next
+	return next, nil
+}
+
+// read makes the environment's state at the row's revision from an older one, or from nothing.
+func (c *Catalog) read(ctx context.Context, from *Environment, row models.Environment) (*Environment, error) {
+	if from != nil && from.ID() == row.ID() {
+		return from.titled(row), nil
+	}
+	flags, err := c.Flags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if from != nil && from.Head > 0 && from.Head < row.Head {
+		then, err := c.store.Revision(ctx, row.Name, from.Head)
+		if err == nil && then.ID() == from.ID() { // else the database was restored
+			changed, err := c.store.ChangedRows(ctx, row.Name, from.Head, row.Head)
+			if err != nil {
+				return nil, err
+			}
+			return from.with(row, changed, flags), nil
+		}
+	}
+	rows, err := c.store.RowsAt(ctx, row.Name, row.Head)
+	if err != nil {
+		return nil, err
+	}
+	return empty.with(row, rows, flags), nil
+}

@@ -1,0 +1,81 @@
+package shell
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/service"
+)
+
+// problemPage says that something did not work, and what to do.
+type problemPage struct {
+	Page
+	Message string
+}
+
+// fail turns an error into a page. This is the one place that does.
+func (c *Context) fail(err error) {
+	if c.Writer.Written() {
+		c.App.Log.Error("a settings page broke off", "path", c.Request.URL.Path, "error", err)
+		return
+	}
+	var (
+		refused  *refusedError
+		denied   *deniedError
+		conflict *changes.ConflictError
+		rejected *changes.RefusedError
+	)
+	switch {
+	case errors.Is(err, ErrNotSignedIn):
+		c.askToSignIn()
+	case errors.As(err, &refused):
+		c.problem(refused.status, refused.title, refused.message)
+	case errors.As(err, &denied):
+		c.problem(http.StatusForbidden, "This is not open to you", "It takes the role "+denied.need.String()+". An admin can give it to you.")
+	case errors.As(err, &conflict):
+		c.problem(http.StatusConflict, "Somebody else was quicker", conflict.Error())
+	case errors.As(err, &rejected):
+		c.problem(http.StatusUnprocessableEntity, "This cannot be done", rejected.Error())
+	case errors.Is(err, service.ErrNoEnvironment):
+		c.problem(http.StatusNotFound, "There is no such environment", "Choose one of those that exist.")
+	case errors.Is(err, changes.ErrNoFlag):
+		c.problem(http.StatusNotFound, "There is no such flag", "It may be in another environment, or its key may be mistyped.")
+	case errors.Is(err, changes.ErrUnavailable), models.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
+		c.App.Log.Error("the settings pages cannot reach the database", "path", c.Request.URL.Path, "error", err)
+		c.Header("Retry-After", "10")
+		c.problem(http.StatusServiceUnavailable, "The database cannot be reached", "Flags are served as before, but nothing can be seen or changed here until it is back. Nothing was lost: try again in a moment.")
+	case errors.Is(err, context.Canceled):
+		c.Status(499) // nobody is there to read it
+	default:
+		id := rand.Text()[:8]
+		c.App.Log.Error("a settings page failed", "path", c.Request.URL.Path, "id", id, "error", err)
+		c.problem(http.StatusInternalServerError, "This did not work", "It has been logged as "+id+". Nothing was changed unless a page says so.")
+	}
+}
+
+func (c *Context) askToSignIn() {
+	if c.App.SignIn == "" {
+		c.problem(http.StatusUnauthorized, "You are not signed in", "Sign in, then open this page again.")
+		return
+	}
+	to := c.App.signInURL(c.Request)
+	if c.HTMX() {
+		c.Header("HX-Redirect", to)
+		c.Status(http.StatusUnauthorized)
+		return
+	}
+	c.Redirect(http.StatusSeeOther, to)
+}
+
+// problem sends the page that says what is wrong.
+func (c *Context) problem(status int, title, message string) {
+	p := problemPage{c.bare(title, ""), message}
+	if err := c.Render(status, "shell/problem", p); err != nil {
+		c.App.Log.Error("a settings page could not be rendered", "error", err)
+		c.String(http.StatusInternalServerError, "This page is broken. It has been logged.\n")
+	}
+}

@@ -1,0 +1,78 @@
+package shell
+
+import (
+	"time"
+
+	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/models"
+)
+
+// FlagHead is what stands at the top of every page about one flag: what it is, how far it is out in each environment, and
+// the tabs. Its template is "flag-head".
+type FlagHead struct {
+	Page
+	About    models.FeatureFlag // what all environments share
+	Settings *catalog.Flag      // in the environment that the path names; nil: the path names none, or the flag is not there
+	Tab      string             // overview, rules, overrides or who; definition for the page that is about no environment
+	States   []FlagState        // in each environment that the person may see
+}
+
+// FlagState is a flag in one environment.
+type FlagState struct {
+	Environment models.Environment
+	Flag        *catalog.Flag // nil: the environment does not have it
+	Rollout     catalog.Rollout
+}
+
+// FlagPage begins a page about the flag that the path names as :key and, if it does, the environment :env.
+func (c *Context) FlagPage(tab string) (FlagHead, error) {
+	ctx, cancel := c.Ctx()
+	defer cancel()
+	page, err := c.Page("", "flags")
+	if err != nil {
+		return FlagHead{}, err
+	}
+	flags, err := c.App.Catalog.Flags(ctx)
+	if err != nil {
+		return FlagHead{}, err
+	}
+	about, ok := flags.ByKey[c.Param("key")]
+	if !ok {
+		return FlagHead{}, NotFound("There is no flag %q. It may have been mistyped.", c.Param("key"))
+	}
+	environments, err := c.App.Catalog.Environments(ctx)
+	if err != nil {
+		return FlagHead{}, err
+	}
+	head := FlagHead{Page: page, About: about, Tab: tab}
+	head.Title = about.Title
+	if head.Title == "" {
+		head.Title = about.Name
+	}
+	named := c.Param("env") == ""
+	for _, environment := range environments {
+		if c.Person.In(environment.Name) < access.Viewer {
+			continue
+		}
+		flag, _ := environment.Flag(about.Name)
+		head.States = append(head.States, FlagState{environment.Environment, flag, flag.Rollout(time.Now())})
+		if environment.Name == c.Param("env") {
+			named, head.Settings = true, flag
+		}
+	}
+	if !named {
+		return FlagHead{}, NotFound("There is no environment %q.", c.Param("env"))
+	}
+	return head, nil
+}
+
+// State is the flag's state in the environment that the page is about.
+func (h FlagHead) State() FlagState {
+	for _, s := range h.States {
+		if s.Environment.Name == h.Environment {
+			return s
+		}
+	}
+	return FlagState{Rollout: catalog.Missing}
+}

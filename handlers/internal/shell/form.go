@@ -1,0 +1,154 @@
+package shell
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// Form is what somebody typed, and what is wrong with it. A form that is refused is shown again with both.
+type Form struct {
+	Values  url.Values
+	Errors  map[string]string // by field
+	Message string            // what concerns no single field
+}
+
+// NewForm is a form filled with what is there; names and values alternate.
+func NewForm(namesAndValues ...string) *Form {
+	f := &Form{Values: url.Values{}, Errors: map[string]string{}}
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		f.Values.Set(namesAndValues[i], namesAndValues[i+1])
+	}
+	return f
+}
+
+// Form reads what was posted. Only the fields that a handler asks for by name mean anything.
+func (c *Context) Form() (*Form, error) {
+	err := c.Request.ParseMultipartForm(1 << 20)
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, Refused(http.StatusRequestEntityTooLarge, "This is too much at once", "At most 4 MB can be sent. Send it in parts.")
+		}
+		return nil, Refused(http.StatusBadRequest, "This form cannot be read", "Go back and try again.")
+	}
+	return &Form{Values: c.Request.PostForm, Errors: map[string]string{}}, nil
+}
+
+// Get is a field, without the space around it.
+func (f *Form) Get(name string) string { return strings.TrimSpace(f.Values.Get(name)) }
+
+// All are all values of a field that is there several times, as they were typed.
+func (f *Form) All(name string) []string { return f.Values[name] }
+
+// On reports whether a checkbox is checked.
+func (f *Form) On(name string) bool { return f.Values.Get(name) != "" }
+
+// Set fills a field.
+func (f *Form) Set(name, value string) { f.Values.Set(name, value) }
+
+// Error is what is wrong with a field; empty if nothing.
+func (f *Form) Error(name string) string { return f.Errors[name] }
+
+// Refuse says what is wrong with a field. The first word on a field stands.
+func (f *Form) Refuse(field, message string) {
+	if _, already := f.Errors[field]; !already {
+		f.Errors[field] = message
+	}
+}
+
+// Require refuses fields that are empty.
+func (f *Form) Require(message string, fields ...string) {
+	for _, field := range fields {
+		if f.Get(field) == "" {
+			f.Refuse(field, message)
+		}
+	}
+}
+
+// OK reports whether nothing is wrong with the form.
+func (f *Form) OK() bool { return len(f.Errors) == 0 && f.Message == "" }
+
+// Refused takes over what package changes found wrong: each mistake beside the field that place names for it, or, where
+// that is empty, above the form. It reports whether err was such a refusal; other errors are the caller's to return.
+func (f *Form) Refused(err error, place func(ruleset.Problem) string) bool {
+	var refused *changes.RefusedError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	for _, problem := range refused.Problems {
+		field := place(problem.Problem)
+		if field == "" {
+			if f.Message != "" {
+				f.Message += "\n"
+			}
+			f.Message += problem.Error()
+			continue
+		}
+		f.Refuse(field, problem.Message)
+	}
+	return true
+}
+
+// Unavailable takes it over that the database could not be reached, so that what was typed stays in the form. It reports
+// whether that is what err says.
+func (f *Form) Unavailable(err error) bool {
+	if !errors.Is(err, changes.ErrUnavailable) && !models.Unavailable(err) {
+		return false
+	}
+	f.Message = "The database cannot be reached, so nothing was changed. What you typed is still here: try again in a moment."
+	return true
+}
+
+// Conflict reports whether somebody else has changed what the form is about in the meantime, and gives both versions.
+func Conflict(err error) (*changes.ConflictError, bool) {
+	var conflict *changes.ConflictError
+	return conflict, errors.As(err, &conflict)
+}
+
+// localTime is how a browser writes a datetime-local field.
+const localTime = "2006-01-02T15:04"
+
+// Time reads a datetime-local field in the reader's zone; nil if it is empty. What cannot be read is refused.
+func (f *Form) Time(name string, zone *time.Location) *time.Time {
+	text := f.Get(name)
+	if text == "" {
+		return nil
+	}
+	for _, layout := range []string{localTime, "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			utc := t.UTC()
+			return &utc
+		}
+	}
+	f.Refuse(name, "Write a date and a time, such as "+time.Now().In(zone).Format(localTime)+".")
+	return nil
+}
+
+// Date reads a date field as midnight UTC of that day; nil if it is empty. What cannot be read is refused.
+func (f *Form) Date(name string) *time.Time {
+	text := f.Get(name)
+	if text == "" {
+		return nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		f.Refuse(name, "Write a date such as 2027-03-31.")
+		return nil
+	}
+	return &t
+}
+
+// LocalTime writes a time for a datetime-local field; empty for nil.
+func LocalTime(t *time.Time, zone *time.Location) string {
+	if t == nil {
+		return ""
+	}
+	return t.In(zone).Format(localTime)
+}

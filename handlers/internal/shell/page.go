@@ -1,0 +1,89 @@
+package shell
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/views"
+)
+
+// Page is what every page has; a page's own struct embeds it.
+type Page struct {
+	Title   string
+	Area    string // of the navigation that is current: flags, segments, plans …
+	Product string
+	Home    string
+	SignOut string
+	Person  access.Person
+	Notice  string // said once, after a form did its work
+	Zone    *time.Location
+
+	Environments []models.Environment // those that the person may see, in their order
+	Environment  string               // the one that the page is about; empty: none, or all
+	Nav          []Link
+}
+
+// Link is an entry of the navigation.
+type Link struct{ Area, Title, Icon, URL string }
+
+// Page begins a page. It reads the environments, so that a page whose database is down says so.
+func (c *Context) Page(title, area string) (Page, error) {
+	ctx, cancel := c.Ctx()
+	defer cancel()
+	all, err := c.App.Store.Environments(ctx)
+	if err != nil {
+		return Page{}, err
+	}
+	p := c.bare(title, area)
+	for _, environment := range all {
+		if c.Person.In(environment.Name) >= access.Viewer {
+			p.Environments = append(p.Environments, environment)
+		}
+	}
+	p.Environment = c.Param("env")
+	p.Notice = c.takeNotice()
+	p.Nav = c.nav(p.Environments)
+	return p, nil
+}
+
+// bare is a page that needs no database: a problem, or a page for those who are not signed in.
+func (c *Context) bare(title, area string) Page {
+	a := c.App
+	return Page{Title: title, Area: area, Product: a.Product, Home: a.Home, SignOut: a.SignOut, Person: c.Person, Zone: c.zone}
+}
+
+// Bare begins a page that is shown to those who are not signed in.
+func (c *Context) Bare(title string) Page { return c.bare(title, "") }
+
+// nav are the areas that the person may open.
+func (c *Context) nav(environments []models.Environment) []Link {
+	if len(environments) == 0 {
+		return nil
+	}
+	a, first := c.App, environments[0].Name
+	links := []Link{
+		{"flags", "Flags", "flag", a.Link("flags")},
+		{"segments", "Segments", "users", a.Link("segments", first)},
+		{"plans", "Plans", "layers", a.Link("plans", first)},
+		{"environments", "Environments", "server", a.Link("environments")},
+		{"changes", "Changes", "history", a.Link("changes")},
+		{"health", "Health", "activity", a.Link("health")},
+	}
+	if c.Person.In(access.Everywhere) >= access.Admin {
+		links = append(links, Link{"alerts", "Alerts", "bell", a.Link("alerts")}, Link{"people", "People and access", "key-round", a.Link("people")})
+	}
+	return links
+}
+
+// At is a time for people, in the reader's zone.
+func (p Page) At(t any) views.Moment { return views.MomentOf(t, p.Zone) }
+
+// May reports whether the person has a role, named as roles are, in an environment.
+func (p Page) May(role, environment string) bool {
+	wanted, err := access.ParseRole(role)
+	return err == nil && p.Person.In(environment) >= wanted
+}
+
+func text(part any) string { return fmt.Sprint(part) }

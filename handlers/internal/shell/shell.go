@@ -1,0 +1,98 @@
+// Package shell is what all settings pages share: routes that each state who may use them, the layout, forms, notices,
+// and what becomes of errors. A route that states nothing cannot be registered.
+package shell
+
+import (
+	"html/template"
+	"log/slog"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/toprent/flags/assets"
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/directory"
+	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/service"
+	"github.com/toprent/flags/views"
+)
+
+// App is the settings pages while they are put together, and what they work with.
+type App struct {
+	Store     *models.Store
+	Changes   *changes.Changes
+	Catalog   *catalog.Catalog
+	Flags     *service.FeatureFlagService // of this instance; nil: the pages run beside no site
+	Directory *directory.Directory        // who was seen; never nil
+	Log       *slog.Logger
+
+	// Person says who is asking; ErrNotSignedIn if nobody is.
+	Person func(*gin.Context) (access.Person, error)
+
+	// SignIn is where somebody who is not signed in is sent, with ?next= added; empty: they are told to sign in.
+	SignIn string
+
+	// SignOut is where a form is posted to sign out; empty: the host does that.
+	SignOut string
+
+	// Accounts says that people are managed here, not by a host.
+	Accounts bool
+
+	// Home is the host's own start page, linked from the top; its name is Product.
+	Home, Product string
+
+	// Secure keeps cookies to https.
+	Secure bool
+
+	Base   string // where the pages are mounted, such as /settings; without a slash at the end
+	group  gin.IRouter
+	static *assets.Static
+	pages  *views.Pages
+	needs  map[string]Need // by method and path
+}
+
+// Start mounts the pages' shell under a group. Routes follow.
+func (a *App) Start(group *gin.RouterGroup) error {
+	a.Base = strings.TrimSuffix(group.BasePath(), "/")
+	a.group = group
+	a.needs = map[string]Need{}
+	a.static = assets.NewStatic(a.Base + "/assets/")
+	pages, err := views.Settings(template.FuncMap{"asset": a.static.URL, "link": a.Link})
+	if err != nil {
+		return err
+	}
+	a.pages = pages
+	a.GET("/assets/*file", Public(), func(c *Context) error {
+		a.static.ServeHTTP(c.Writer, c.Request)
+		return nil
+	})
+	a.GET("", Anywhere(access.Viewer), func(c *Context) error {
+		c.Redirect(seeOther, a.Link("flags"))
+		return nil
+	})
+	return nil
+}
+
+// Link is the address of a page: the parts of its path below the mount, each escaped.
+func (a *App) Link(parts ...any) string {
+	escaped := make([]string, 0, len(parts)+1)
+	escaped = append(escaped, a.Base)
+	for _, part := range parts {
+		escaped = append(escaped, url.PathEscape(text(part)))
+	}
+	return strings.Join(escaped, "/")
+}
+
+// Needs gives what each registered route asks for, by method and full path: "POST /settings/flags/:key".
+func (a *App) Needs() map[string]Need { return a.needs }
+
+func (a *App) fullPath(relative string) string {
+	if relative == "" {
+		return a.Base
+	}
+	return path.Join(a.Base, relative)
+}

@@ -1,0 +1,135 @@
+// Package settings are the built-in pages on which product managers and admins run their flags. Any Gin app mounts them
+// under a group of its own router and says who is asking:
+//
+//	pages, err := settings.New(settings.Config{Store: store, Flags: flags, Person: whoIsAsking})
+//	pages.Mount(r.Group("/settings"))
+//	go pages.Run(ctx)
+package settings
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/directory"
+	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/service"
+)
+
+// Person is who is asking, with a role in each environment.
+type Person = access.Person
+
+// Role is what somebody may do in an environment.
+type Role = access.Role
+
+// The roles, each of which may do what the ones before it may.
+const (
+	Viewer   = access.Viewer
+	Editor   = access.Editor
+	Approver = access.Approver
+	Admin    = access.Admin
+)
+
+// Everywhere stands for all environments in Person.Roles.
+const Everywhere = access.Everywhere
+
+// ErrNotSignedIn is what Config.Person returns if nobody is signed in.
+var ErrNotSignedIn = shell.ErrNotSignedIn
+
+// Config says what the pages work with.
+type Config struct {
+	// Store is the database. Required.
+	Store *models.Store
+
+	// Flags is this instance's service; its health is shown. Optional.
+	Flags *service.FeatureFlagService
+
+	// Directory remembers who was seen: the one that the middleware is given. Defaults to one that sees nobody here, and
+	// shows whom other instances saw.
+	Directory *directory.Directory
+
+	// Person says who is asking and with which role, from the host's own sign-in. It is asked on each request; on
+	// ErrNotSignedIn the person is asked to sign in. Required.
+	Person func(*gin.Context) (Person, error)
+
+	// SignIn is the host's page for signing in. It is given ?next=, a path on this host to come back to; it must check
+	// that. Without it, people are told to sign in.
+	SignIn string
+
+	// Product is how the pages call the product; defaults to "Toprent".
+	Product string
+
+	// Home is where "to the site" leads; defaults to "/".
+	Home string
+
+	// Secure keeps cookies to https. Set it in production.
+	Secure bool
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Settings are the pages, ready to be mounted.
+type Settings struct {
+	app  *shell.App
+	runs []func(context.Context) error
+}
+
+// New makes the pages.
+func New(config Config) (*Settings, error) {
+	switch {
+	case config.Store == nil:
+		return nil, errors.New("settings.New: Config.Store is missing: open one with models.Open")
+	case config.Person == nil:
+		return nil, errors.New("settings.New: Config.Person is missing: it says who is asking")
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Directory == nil {
+		config.Directory = directory.New(config.Store, directory.Options{Logger: config.Logger})
+	}
+	if config.Product == "" {
+		config.Product = "Toprent"
+	}
+	if config.Home == "" {
+		config.Home = "/"
+	}
+	return &Settings{app: &shell.App{
+		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
+		Directory: config.Directory, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
+		Product: config.Product, Home: config.Home, Secure: config.Secure,
+	}}, nil
+}
+
+// Mount registers the pages under a group, such as r.Group("/settings").
+func (s *Settings) Mount(group *gin.RouterGroup) error {
+	if err := s.app.Start(group); err != nil {
+		return err
+	}
+	for _, register := range areas() {
+		register(s.app)
+	}
+	return nil
+}
+
+// Needs says who may use each route that was mounted, by method and full path.
+func (s *Settings) Needs() map[string]string {
+	needs := map[string]string{}
+	for route, need := range s.app.Needs() {
+		needs[route] = need.String()
+	}
+	return needs
+}
+
+// Run does what goes on beside requests, until ctx is done.
+func (s *Settings) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

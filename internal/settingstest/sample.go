@@ -1,0 +1,8 @@
+package settingstest
+
+import (
+	_ "embed"
+)
+
+//go:embed sample.yaml
+var sampleFile string
