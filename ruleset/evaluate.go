@@ -1,13 +1,10 @@
 package ruleset
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Evaluate decides all flags for one subject at one time. It cannot fail.
 func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
-	set := &valueSet{revision: r, cells: slices.Clone(r.base)}
+	set := newValueSet(r)
 	if len(r.hidden) > 0 {
 		set.denied = r.denied(&subject)
 	}
