@@ -47,7 +47,7 @@ func columnsOf(at *url.URL, q query, seen []*catalog.Environment) []column {
 
 // keyColumn sorts by key.
 func keyColumn(at *url.URL, q query) column {
-	c := column{ID: "key", Title: "key"}
+	c := column{ID: "key", Title: "Key"}
 	c.link(at, q)
 	return c
 }
