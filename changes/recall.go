@@ -26,7 +26,7 @@ func (c *Changes) Recall(ctx context.Context, environment, author, reason string
 		if err != nil {
 			return err
 		}
-		published.Changes = []string{"sessions pinned below this revision move up on their next page"}
+		published.Changes = []string{recalled}
 		return tx.SetFloor(ctx, environment, published.Number)
 	})
 	if err != nil {
@@ -34,3 +34,6 @@ func (c *Changes) Recall(ctx context.Context, environment, author, reason string
 	}
 	return published, nil
 }
+
+// recalled says what a recall does.
+const recalled = "sessions pinned below this revision move up on their next page"

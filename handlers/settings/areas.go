@@ -1,8 +1,17 @@
 package settings
 
-import "github.com/toprent/flags/handlers/internal/shell"
+import (
+	"github.com/toprent/flags/handlers/flags"
+	"github.com/toprent/flags/handlers/history"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/kill"
+)
 
 // areas are the parts of the pages, each a package of its own.
 func areas() []func(*shell.App) {
-	return []func(*shell.App){}
+	return []func(*shell.App){
+		flags.Register,
+		kill.Register,
+		history.Register,
+	}
 }
