@@ -18,6 +18,9 @@ type why struct {
 	Result *ruleset.Explanation
 }
 
+// IsShare reports whether a draw was compared with one share in percent, not with the weights of a split.
+func (why) IsShare(d *ruleset.DrawResult) bool { return !strings.Contains(d.Share, ":") }
+
 // explain asks the newest revision about the subject that the address names. A tenant's plan and add-ons are those that
 // are stored, unless the address names a plan.
 func explain(c *shell.Context, p place) (why, error) {
