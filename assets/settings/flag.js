@@ -28,7 +28,7 @@
   };
   const empty = (rows) => {
     const body = rows.querySelector("tbody");
-    const pattern = rows.querySelector("template")?.content.firstElementChild || body.rows[body.rows.length - 1];
+    const pattern = document.querySelector(`template[data-row=${rows.dataset.rows}]`)?.content.firstElementChild || body.rows[body.rows.length - 1];
     if (!pattern) return null;
     const row = document.importNode(pattern, true);
     for (const wrong of row.querySelectorAll(".error")) wrong.remove();

@@ -63,6 +63,7 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 	if p.flag == nil {
 		return page, nil
 	}
+	page.Why.Form = shell.NewForm()
 	page.Says = sentence(p.in, p.flag)
 	page.Trouble = p.in.Revision().Malformed()[p.flag.Key]
 	if page.Trouble == "" {
