@@ -137,7 +137,7 @@ func (p *newPage) read(rows []variantRow) (changes.FlagDocument, ruleset.Flag) {
 	if !slices.Contains(ruleset.Types, doc.Type) {
 		f.Refuse("type", "Choose one of these.")
 	}
-	flag := ruleset.Flag{Key: doc.Key, Type: doc.Type, TierRequired: f.Get("tier_required"), ClientVisible: f.On("client_visible")}
+	flag := ruleset.Flag{Key: doc.Key, Type: doc.Type, TierRequired: tierRead(f), ClientVisible: f.On("client_visible")}
 	if doc.Type == ruleset.Boolean {
 		flag.Otherwise, flag.Default = onOrOff(f.Get("boolean.otherwise")), onOrOff(f.Get("boolean.default"))
 		if len(rows) > 0 {
@@ -222,9 +222,21 @@ func types() []views.Choice {
 	return out
 }
 
+// noPlan stands for none in a field that must have a value. No plan can have this key.
+const noPlan = "-"
+
+func tierWritten(key string) string {
+	if key == "" {
+		return noPlan
+	}
+	return key
+}
+
+func tierRead(f *shell.Form) string { return strings.TrimPrefix(f.Get("tier_required"), noPlan) }
+
 // planChoices are the plans that there are, from the lowest rank.
 func planChoices(in ...*catalog.Environment) []views.Choice {
-	out := []views.Choice{{Label: "Everybody: no plan is needed"}}
+	out := []views.Choice{{Value: noPlan, Label: "Everybody: no plan is needed"}}
 	for _, environment := range in {
 		for _, plan := range environment.Plans {
 			if !slices.ContainsFunc(out, func(c views.Choice) bool { return c.Value == plan.Key }) {

@@ -83,7 +83,7 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 	page.Tier = tierOf(p.in, p.flag)
 	page.Users, page.Tenants = count(p.flag.Overrides, time.Now())
 	page.Plans = planChoices(p.in)
-	page.Form = shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10), "tier_required", p.flag.TierRequired)
+	page.Form = shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10), "tier_required", tierWritten(p.flag.TierRequired))
 	if page.Tier.gone(p.in) {
 		page.Plans = append(page.Plans, views.Choice{Value: p.flag.TierRequired, Label: p.flag.TierRequired + " (there is no such plan)"})
 	}
@@ -160,7 +160,7 @@ func setTier(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted := f.Get("tier_required")
+	wanted := tierRead(f)
 	err = p.put(c, baseOf(f), f.Get("reason"), func(flag *ruleset.Flag) { flag.TierRequired = wanted })
 	page.Form = f
 	if conflict, ok := shell.Conflict(err); ok {

@@ -50,7 +50,7 @@ func openSettings(c *shell.Context) (settingsPage, place, error) {
 	if t := tierOf(p.in, p.flag); t.gone(p.in) {
 		page.Plans = append(page.Plans, views.Choice{Value: t.Required, Label: t.Required + " (there is no such plan)"})
 	}
-	page.Form = shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10), "tier_required", flag.TierRequired,
+	page.Form = shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10), "tier_required", tierWritten(flag.TierRequired),
 		"boolean.off", served(flag, flag.Off), "boolean.otherwise", served(flag, flag.Otherwise), "boolean.default", served(flag, flag.Default))
 	if flag.ClientVisible {
 		page.Form.Set("client_visible", "on")
@@ -138,7 +138,7 @@ func (p *settingsPage) readRows() bool {
 func (p *settingsPage) read(flag *ruleset.Flag) {
 	f := p.Form
 	flag.Malformed = "" // what could not be read is replaced, as the page says
-	flag.TierRequired, flag.ClientVisible = f.Get("tier_required"), f.On("client_visible")
+	flag.TierRequired, flag.ClientVisible = tierRead(f), f.On("client_visible")
 	if p.Variants.Fixed {
 		flag.Off = kept(flag.Off, f.Get("boolean.off"))
 		flag.Otherwise = kept(flag.Otherwise, f.Get("boolean.otherwise"))
