@@ -21,74 +21,138 @@ type Change struct {
 // its edit was begun, a RefusedError with every mistake, service.ErrNoEnvironment, or ErrUnavailable. Edits that make
 // nothing different publish nothing; what environments share about a flag changes without a revision, since it
 // changes no value.
-func (c *Changes) Publish(ctx context.Context, change Change) (published Published, err error) {
-	if err := checkNames(change.Author, change.Reason); err != nil {
+func (c *Changes) Publish(ctx context.Context, change Change) (Published, error) {
+	published, err := c.PublishAll(ctx, []Change{change})
+	if err != nil {
 		return Published{}, err
 	}
+	return published[0], nil
+}
+
+// PublishAll makes changes of several environments in one transaction: all or none, each environment's as one revision
+// of its own. It refuses what Publish refuses, the mistakes of all environments at once, and a second change of the
+// same environment. What all environments share about a flag is put by one of the changes, and holds for those after
+// it. The lines that tell of it stand with the first.
+func (c *Changes) PublishAll(ctx context.Context, all []Change) (published []Published, err error) {
+	if err := checkChanges(all); err != nil {
+		return nil, err
+	}
 	err = c.write(ctx, "publish", func(tx *models.Tx) error {
-		d, err := c.open(ctx, tx, change)
+		drafts, err := openAll(ctx, tx, all)
 		if err != nil {
 			return err
 		}
-		for _, edit := range change.Edits {
-			edit.apply(d)
+		for i, d := range drafts {
+			for _, edit := range all[i].Edits {
+				edit.apply(d)
+			}
 		}
-		if err := d.settle(); err != nil {
+		if err := settle(drafts); err != nil {
 			return err
 		}
-		if err := d.about.store(ctx, tx); err != nil {
-			return err
-		}
-		published, err = d.publish(ctx, tx, kindPublish, change.Reason)
-		published.Changes = append(slices.Clip(d.about.lines), published.Changes...)
+		published, err = publishDrafts(ctx, tx, drafts, all)
 		return err
 	})
 	if err != nil {
-		return Published{}, err
+		return nil, err
 	}
 	return published, nil
 }
 
-// open locks what the change may touch. What all environments share is guarded by the locks of all.
-func (c *Changes) open(ctx context.Context, tx *models.Tx, change Change) (*draft, error) {
-	shared := slices.ContainsFunc(change.Edits, func(e Edit) bool { put, ok := e.(PutFlag); return ok && put.About != nil })
-	if shared {
+// checkChanges refuses what no transaction is needed for to see that it cannot be done.
+func checkChanges(all []Change) error {
+	seen := map[string]bool{}
+	for _, change := range all {
+		if err := checkNames(change.Author, change.Reason); err != nil {
+			return err
+		}
+		if seen[change.Environment] {
+			return fmt.Errorf("publish: %s is there twice: put its edits into one change", change.Environment)
+		}
+		seen[change.Environment] = true
+	}
+	return nil
+}
+
+// openAll locks what the changes may touch. What all environments share is guarded by the locks of all; several
+// environments are locked as all are, in one order, so that nobody waits in a circle.
+func openAll(ctx context.Context, tx *models.Tx, all []Change) ([]*draft, error) {
+	if len(all) > 1 || slices.ContainsFunc(all, Change.shared) {
 		if _, err := tx.LockAll(ctx); err != nil {
 			return nil, err
 		}
 	}
-	environment, err := tx.Lock(ctx, change.Environment)
-	if err != nil {
-		return nil, err
+	var shared *about
+	drafts := make([]*draft, len(all))
+	for i, change := range all {
+		environment, err := tx.Lock(ctx, change.Environment)
+		if err != nil {
+			return nil, err
+		}
+		if shared == nil {
+			if shared, err = readAbout(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
+		if drafts[i], err = begin(ctx, tx, environment, shared, change.Author); err != nil {
+			return nil, err
+		}
 	}
-	about, err := readAbout(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	return begin(ctx, tx, environment, about, change.Author)
+	return drafts, nil
 }
 
-// settle returns what stands against the change: conflicts first, since mistakes may follow from them.
-func (d *draft) settle() error {
-	if len(d.conflicts) > 0 {
-		return &ConflictError{Environment: d.environment.Name, Conflicts: d.conflicts}
+// shared reports whether the change touches what all environments share.
+func (c Change) shared() bool {
+	return slices.ContainsFunc(c.Edits, func(e Edit) bool { put, ok := e.(PutFlag); return ok && put.About != nil })
+}
+
+// settle returns what stands against the changes: conflicts first, since mistakes may follow from them.
+func settle(drafts []*draft) error {
+	for _, d := range drafts {
+		if len(d.conflicts) > 0 {
+			return &ConflictError{Environment: d.environment.Name, Conflicts: d.conflicts}
+		}
 	}
-	if problems := d.mistakes(); len(problems) > 0 {
+	if problems := mistakesOf(drafts); len(problems) > 0 {
 		return &RefusedError{Problems: problems}
 	}
 	return nil
 }
 
-// mistakes are all mistakes of the change, in the environment and in what all share.
-func (d *draft) mistakes() []Problem {
-	if !d.empty() {
-		d.check()
+// mistakesOf are all mistakes of the drafts, in what all environments share and in each of them.
+func mistakesOf(drafts []*draft) (problems []Problem) {
+	for i, d := range drafts {
+		if i == 0 {
+			for _, problem := range d.about.problems {
+				problems = append(problems, Problem{Problem: problem})
+			}
+		}
+		if !d.empty() {
+			d.check()
+		}
+		problems = append(problems, d.problems...)
 	}
-	var problems []Problem
-	for _, problem := range d.about.problems {
-		problems = append(problems, Problem{Problem: problem})
+	return problems
+}
+
+// publishDrafts stores what was found to be without mistakes.
+func publishDrafts(ctx context.Context, tx *models.Tx, drafts []*draft, all []Change) ([]Published, error) {
+	published := make([]Published, len(drafts))
+	for i, d := range drafts {
+		if i == 0 {
+			if err := d.about.store(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if published[i], err = d.publish(ctx, tx, kindPublish, all[i].Reason); err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			published[i].Changes = append(slices.Clip(d.about.lines), published[i].Changes...)
+		}
 	}
-	return append(problems, d.problems...)
+	return published, nil
 }
 
 // publish stores the change as the environment's next revision, if it makes anything different.

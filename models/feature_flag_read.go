@@ -70,3 +70,21 @@ func (r reader) LastReads(ctx context.Context, environment string) (map[string]t
 	}
 	return last, nil
 }
+
+// LastReadsOf returns when one flag was last read in each environment. Environments in which it never was are left out.
+func (r reader) LastReadsOf(ctx context.Context, featureID string) (map[string]time.Time, error) {
+	var rows []struct {
+		Environment string
+		LastReadAt  Time
+	}
+	err := r.with(ctx).Model(&FeatureFlagRead{}).Where("feature_id = ?", featureID).Group("environment").
+		Select("environment, max(last_read_at) AS last_read_at").Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read when a flag was last read: %w", err)
+	}
+	last := make(map[string]time.Time, len(rows))
+	for _, row := range rows {
+		last[row.Environment] = row.LastReadAt.Time
+	}
+	return last, nil
+}

@@ -5,6 +5,8 @@ import (
 	"github.com/toprent/flags/handlers/history"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/kill"
+	"github.com/toprent/flags/handlers/flag"
+	"github.com/toprent/flags/handlers/internal/shell"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -13,5 +15,6 @@ func areas() []func(*shell.App) {
 		flags.Register,
 		kill.Register,
 		history.Register,
+		flag.Register,
 	}
 }

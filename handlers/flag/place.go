@@ -1,0 +1,88 @@
+package flag
+
+import (
+	"fmt"
+
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/ruleset"
+)
+
+// place is a flag in the environment that a path names.
+type place struct {
+	shell.FlagHead
+	in   *catalog.Environment
+	flag *catalog.Flag // nil: the environment does not have it
+}
+
+// find gives the flag in the environment of the path.
+func find(c *shell.Context, tab string) (place, error) {
+	head, err := c.FlagPage(tab)
+	if err != nil {
+		return place{}, err
+	}
+	in, err := c.Environment()
+	if err != nil {
+		return place{}, err
+	}
+	p := place{FlagHead: head, in: in}
+	p.flag, _ = in.Flag(head.About.Name)
+	p.Settings = p.flag
+	return p, nil
+}
+
+// present gives the flag in the environment of the path, which must have it.
+func present(c *shell.Context) (place, error) {
+	p, err := find(c, "overview")
+	if err == nil && p.flag == nil {
+		err = shell.NotFound("%s does not have the flag %q yet. It can be added on its page.", p.in.Title, p.About.Name)
+	}
+	return p, err
+}
+
+// publish makes edits of one environment. Everything on these pages that concerns one environment goes through here.
+func publish(c *shell.Context, environment, reason string, edits ...changes.Edit) error {
+	ctx, cancel := c.Ctx()
+	defer cancel()
+	_, err := c.App.Changes.Publish(ctx, changes.Change{Environment: environment, Author: c.Person.Author(), Reason: reason, Edits: edits})
+	return err
+}
+
+// put changes the flag's settings, made against the version base. What the change does not touch is as it is now: so a
+// base that is not the present one is a conflict here already.
+func (p place) put(c *shell.Context, base int64, reason string, change func(*ruleset.Flag)) error {
+	if base != p.flag.Version {
+		return p.overtaken(base)
+	}
+	flag := p.flag.Flag
+	change(&flag)
+	return publish(c, p.in.Name, reason, changes.PutFlag{Flag: &flag, Base: base})
+}
+
+// overtaken says that the flag has moved on since its version base.
+func (p place) overtaken(base int64) error {
+	return &changes.ConflictError{Environment: p.in.Name, Conflicts: []changes.Conflict{{
+		Item: changes.Item{Kind: changes.ItemFlag, Key: p.flag.Key}, Base: base, Version: p.flag.Version, Theirs: p.flag.Flag}}}
+}
+
+// requiredBy are the keys of the flags here that have this one as a prerequisite.
+func (p place) requiredBy() (keys []string) {
+	for _, other := range p.in.Flags {
+		if other.Archived {
+			continue
+		}
+		for _, required := range other.Prerequisites {
+			if required.Flag == p.About.Name {
+				keys = append(keys, other.Key)
+				break
+			}
+		}
+	}
+	return keys
+}
+
+// noticef is what a page says once after a change here.
+func (p place) noticef(format string, args ...any) string {
+	return fmt.Sprintf(format, args...) + " in " + p.in.Title + "."
+}
