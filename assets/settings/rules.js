@@ -150,6 +150,8 @@
     const n = Number(text.trim().replace(",", ".").replace("%", ""));
     return Number.isFinite(n) && n > 0 ? n : 0;
   };
+  const fill = (slider) => slider.style.setProperty("--slider-value", slider.value + "%");
+  form.querySelectorAll("[data-slider]").forEach(fill);
   const weigh = (weights) => {
     const rows = [...weights.querySelectorAll("[data-weight]")];
     const values = rows.map((row) => number(row.querySelector("input:not([type=hidden])").value));
@@ -164,6 +166,7 @@
     const field = event.target;
     if (field.matches("[data-slider]")) field.parentElement.querySelector("[data-f=share]").value = field.value;
     if (field.dataset.f === "share") field.closest(".share").querySelector("[data-slider]").value = number(field.value);
+    for (const slider of field.closest(".share")?.querySelectorAll("[data-slider]") ?? []) fill(slider);
     const weights = field.closest("[data-weights]");
     if (weights) weigh(weights);
     soon();

@@ -54,7 +54,6 @@ func open(c *shell.Context) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	head.Title = head.Title + ": rules"
 	editable := c.Person.In(head.Environment) >= access.Editor && !head.Settings.Archived
 	return &page{FlagHead: head, Editable: editable,
 		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}, nil
