@@ -7,6 +7,9 @@ import (
 	"github.com/toprent/flags/handlers/kill"
 	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/rules"
+	"github.com/toprent/flags/handlers/segments"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -16,5 +19,7 @@ func areas() []func(*shell.App) {
 		kill.Register,
 		history.Register,
 		flag.Register,
+		rules.Register,
+		segments.Register,
 	}
 }

@@ -30,7 +30,10 @@ func NewForm(namesAndValues ...string) *Form {
 
 // Form reads what was posted. Only the fields that a handler asks for by name mean anything.
 func (c *Context) Form() (*Form, error) {
-	err := c.Request.ParseMultipartForm(1 << 20)
+	err := c.Request.ParseForm() // first: ParseMultipartForm would hide what is wrong with a form of the other kind
+	if err == nil {
+		err = c.Request.ParseMultipartForm(1 << 20)
+	}
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

@@ -1,15 +1,111 @@
-// Package words says in plain words what rules, conditions and variants do, for pages and feeds.
+// Package words says in plain words what rules, conditions and whole flags do, for people who decide about flags: on pages,
+// in lists and in feeds. What it says is complete for what fits a line; longer lists end in how many more there are.
 package words
 
-import "github.com/toprent/flags/ruleset"
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
-// Rule says what a rule does, such as "25 % of users in Germany get on".
-func Rule(rule ruleset.Rule) string {
-	if rule.Name != "" {
-		return rule.Name
+	"github.com/toprent/flags/ruleset"
+)
+
+// Rule says what a rule does, such as "25 % of users where country is DE get on". Times are in UTC.
+func Rule(rule ruleset.Rule) string { return RuleIn(rule, time.UTC) }
+
+// RuleIn is Rule with times in a reader's zone.
+func RuleIn(rule ruleset.Rule, zone *time.Location) string {
+	where := where(rule.When, zone)
+	switch {
+	case rule.Percent != nil:
+		return capital(percentWhere(*rule.Percent, where, zone))
+	case rule.Split != nil:
+		return capital(splitWhere(*rule.Split, where))
+	case rule.Serve == "":
+		return capital(who(rule.When, zone) + " gets nothing yet")
 	}
-	if rule.When != nil {
-		return rule.When.String()
+	return capital(who(rule.When, zone) + " gets " + rule.Serve)
+}
+
+// Percent says what a percentage does, such as "25 % of users get on".
+func Percent(percent ruleset.Percent, zone *time.Location) string {
+	return capital(percentWhere(percent, "", zone))
+}
+
+// Split says what a split does, such as "Users are split: 34 % get control, 66 % get short".
+func Split(split ruleset.Split) string { return capital(splitWhere(split, "")) }
+
+func percentWhere(p ruleset.Percent, where string, zone *time.Location) string {
+	serve := p.Serve
+	if serve == "" {
+		serve = "nothing yet"
 	}
-	return "everybody"
+	if p.Moving() {
+		return fmt.Sprintf("%s get %s", moving(p, where, zone), serve)
+	}
+	if p.Share == 0 {
+		return fmt.Sprintf("nobody (0 %% of %s) gets %s", Units(p.Unit)+where, serve)
+	}
+	return fmt.Sprintf("%s %% of %s get %s", p.Share, Units(p.Unit)+where, serve)
+}
+
+// moving says how a share moves with time.
+func moving(p ruleset.Percent, where string, zone *time.Location) string {
+	verb := "growing"
+	if p.To < p.From {
+		verb = "falling"
+	}
+	return fmt.Sprintf("%s %% of %s, %s steadily from %s to %s %% at %s,", p.From, Units(p.Unit)+where, verb, moment(p.Start, zone), p.To, moment(p.End, zone))
+}
+
+func splitWhere(s ruleset.Split, where string) string {
+	if len(s.Weights) == 0 {
+		return Units(s.Unit) + where + " are split, between no variants yet"
+	}
+	parts := make([]string, 0, len(s.Weights))
+	for _, part := range Parts(s) {
+		parts = append(parts, fmt.Sprintf("%s get %s", part.Percent(), part.Variant))
+	}
+	return Units(s.Unit) + where + " are split: " + list(parts, 6, ", ", ", ")
+}
+
+// Units is how a rollout's unit is called, where there are many of it.
+func Units(unit string) string {
+	switch unit {
+	case "", ruleset.AttributeUser:
+		return "users"
+	case ruleset.AttributeVisitor:
+		return "visitors"
+	case ruleset.AttributeTenant:
+		return "tenants"
+	}
+	return "values of " + unit
+}
+
+// moment is a time for people, with its zone.
+func moment(t *time.Time, zone *time.Location) string {
+	if t == nil {
+		return "a time to be set"
+	}
+	return t.In(zone).Format("2 Jan 2006, 15:04 MST")
+}
+
+// capital makes a sentence of a phrase.
+func capital(phrase string) string {
+	first, size := utf8.DecodeRuneInString(phrase)
+	return string(unicode.ToUpper(first)) + phrase[size:]
+}
+
+// list joins what fits a line, and says how many more there are.
+func list(parts []string, limit int, between, last string) string {
+	more := len(parts) - limit
+	if more > 1 {
+		return strings.Join(parts[:limit], between) + fmt.Sprintf(" and %d more", more)
+	}
+	if len(parts) < 2 {
+		return strings.Join(parts, between)
+	}
+	return strings.Join(parts[:len(parts)-1], between) + last + parts[len(parts)-1]
 }

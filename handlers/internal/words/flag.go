@@ -1,0 +1,135 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/toprent/flags/ruleset"
+)
+
+// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off". Times
+// are in UTC; shares that move are as they are now.
+func Flag(flag ruleset.Flag, now time.Time) string { return FlagIn(flag, now, time.UTC) }
+
+// FlagIn is Flag with times in a reader's zone.
+func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+	switch {
+	case flag.Malformed != "":
+		return "Broken: everybody gets " + served(flag, flag.Default)
+	case flag.Archived:
+		return "Archived"
+	case flag.Killed:
+		return "Killed: " + served(flag, flag.Off) + " for everybody"
+	case !flag.Enabled:
+		return capital(served(flag, flag.Off)) + " for everybody"
+	}
+	return capital(state(flag, now, zone)) + needs(flag)
+}
+
+// state is what the rules and the otherwise of an enabled flag come to.
+func state(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+	var parts []string
+	for _, rule := range flag.Rules {
+		if nobody(rule) {
+			continue
+		}
+		parts = append(parts, clause(flag, rule, now, zone))
+		if everybody(rule, now) {
+			return list(parts, 4, "; ", "; ")
+		}
+	}
+	if len(parts) == 0 {
+		return served(flag, flag.Otherwise) + " for everybody"
+	}
+	text := list(parts, 4, "; ", "; ")
+	return text + ", otherwise " + served(flag, flag.Otherwise)
+}
+
+// clause is one rule as a part of the sentence.
+func clause(flag ruleset.Flag, rule ruleset.Rule, now time.Time, zone *time.Location) string {
+	where := where(rule.When, zone)
+	switch p := rule.Percent; {
+	case rule.Split != nil:
+		return lower(splitWhere(*rule.Split, where))
+	case p == nil:
+		return served(flag, rule.Serve) + " for everybody" + where
+	case !p.Moving():
+		return fmt.Sprintf("%s for %s %% of %s", served(flag, p.Serve), p.Share, Units(p.Unit)+where)
+	default:
+		return fmt.Sprintf("%s for %s", served(flag, p.Serve), movingNow(*p, where, now, zone))
+	}
+}
+
+// movingNow says where a moving share is, and where it goes.
+func movingNow(p ruleset.Percent, where string, now time.Time, zone *time.Location) string {
+	share, units := ShareAt(p, now), Units(p.Unit)+where
+	switch {
+	case p.Start != nil && now.Before(*p.Start):
+		return fmt.Sprintf("%s %% of %s (to %s %% from %s on)", share, units, p.To, moment(p.Start, zone))
+	case p.End == nil || now.Before(*p.End):
+		return fmt.Sprintf("now %s %% of %s (%s %% at %s)", share, units, p.To, moment(p.End, zone))
+	}
+	return fmt.Sprintf("%s %% of %s", share, units)
+}
+
+// ShareAt is the share that a percentage has at a time, to the thousandth of a percent.
+func ShareAt(p ruleset.Percent, now time.Time) ruleset.Share {
+	switch {
+	case !p.Moving():
+		return p.Share
+	case p.Start == nil || p.End == nil || now.Before(*p.Start):
+		return p.From
+	case !now.Before(*p.End):
+		return p.To
+	}
+	passed := float64(now.Sub(*p.Start)) / float64(p.End.Sub(*p.Start))
+	return ruleset.Share(float64(p.From) + (float64(p.To)-float64(p.From))*passed)
+}
+
+// served is how a variant is called; a boolean's empty one is off.
+func served(flag ruleset.Flag, variant string) string {
+	if variant == "" && (flag.Type == ruleset.Boolean || flag.Type == "") {
+		return "off"
+	}
+	if variant == "" {
+		return "nothing"
+	}
+	return variant
+}
+
+func needs(flag ruleset.Flag) string {
+	var all []string
+	if flag.TierRequired != "" {
+		all = append(all, "plan "+flag.TierRequired+" or higher")
+	}
+	for _, p := range flag.Prerequisites {
+		all = append(all, p.Flag+" to be "+p.Variant)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (needs " + list(all, 4, ", ", " and ") + ")"
+}
+
+func nobody(rule ruleset.Rule) bool {
+	p := rule.Percent
+	return p != nil && (!p.Moving() && p.Share == 0 || p.Moving() && p.From == 0 && p.To == 0)
+}
+
+// everybody reports whether nobody is left for what follows the rule.
+func everybody(rule ruleset.Rule, now time.Time) bool {
+	if rule.When != nil {
+		return false
+	}
+	p := rule.Percent
+	if p == nil {
+		return true
+	}
+	if !p.Moving() {
+		return p.Share >= ruleset.Everyone
+	}
+	return p.To >= ruleset.Everyone && (p.From >= ruleset.Everyone || p.End != nil && !now.Before(*p.End))
+}
+
+func lower(phrase string) string { return strings.ToLower(phrase[:1]) + phrase[1:] }
