@@ -31,7 +31,8 @@ type Seen struct {
 	AddOns []string
 
 	attributes  []named
-	first, last int64 // Unix seconds
+	words       string // all that a search looks at, in small letters, with NULs between
+	first, last int64  // Unix seconds
 	person      bool
 }
 
@@ -103,6 +104,10 @@ func textOf(value any) string {
 	return string(text)
 }
 
+// Mentions reports whether a text, in small letters, stands in the id, the tenant's id or an attribute, whatever the case
+// there.
+func (s *Seen) Mentions(small string) bool { return strings.Contains(s.words, small) }
+
 // Person finds a person.
 func (s *Snapshot) Person(id string) (*Seen, bool) { return find(s.People, id) }
 
@@ -140,12 +145,21 @@ func (r *reading) add(row models.DirectorySubject) error {
 			slices.SortFunc(s.attributes, func(a, b named) int { return strings.Compare(a.name, b.name) })
 		}
 	}
+	s.words = s.wordsOf()
 	if s.person {
 		r.people = append(r.people, s)
 	} else {
 		r.tenants = append(r.tenants, s)
 	}
 	return nil
+}
+
+func (s *Seen) wordsOf() string {
+	words := s.ID + "\x00" + s.Tenant
+	for _, a := range s.attributes {
+		words += "\x00" + textOf(a.value)
+	}
+	return strings.ToLower(words)
 }
 
 // sharedAtMost bounds what is remembered in order to share it: texts that are each one person's are not worth it.

@@ -21,14 +21,4 @@ func (s search) in(texts ...string) bool {
 	return s == ""
 }
 
-func (s search) matches(seen *directory.Seen) bool {
-	if s.in(seen.ID, seen.Tenant) {
-		return true
-	}
-	for _, value := range seen.Attributes {
-		if s.in(value) {
-			return true
-		}
-	}
-	return false
-}
+func (s search) matches(seen *directory.Seen) bool { return seen.Mentions(string(s)) }

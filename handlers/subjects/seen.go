@@ -2,6 +2,7 @@ package subjects
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
@@ -63,10 +64,7 @@ func listSeen(c *shell.Context) error {
 	for _, s := range all[from:to] {
 		page.Rows = append(page.Rows, seenRow{s, known(s)})
 	}
-	page.Visitors = seen.Visitors[:min(len(seen.Visitors), shownDays)]
-	for _, day := range page.Visitors {
-		page.VisitorSum += day.Minted
-	}
+	page.Visitors, page.VisitorSum = visitors(seen, time.Now())
 	return c.Render(http.StatusOK, "subjects/seen", page)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
 )
 
@@ -57,10 +58,7 @@ func (p *pages) who(c *shell.Context) error {
 		return err
 	}
 	page.Counting, page.People, page.Tenants = seen.Counting, len(seen.People), len(seen.Tenants)
-	page.Visitors = seen.Visitors[:min(len(seen.Visitors), shownDays)]
-	for _, day := range page.Visitors {
-		page.VisitorSum += day.Minted
-	}
+	page.Visitors, page.VisitorSum = visitors(seen, time.Now())
 	page.Tallies, page.Reasons = census.tallies()
 	query := c.Request.URL.Query()
 	page.Kind, page.Query, page.Variant, page.Reason = kindOf(query), query.Get("q"), query.Get("variant"), query.Get("reason")
@@ -90,6 +88,18 @@ func (p *pages) census(c *shell.Context, head shell.FlagHead) (*census, *directo
 		return nil, nil, err
 	}
 	return p.counts.of(environment, flag, seen, time.Now()), seen, nil
+}
+
+// visitors gives the last days of visitors, and how many they make.
+func visitors(seen *directory.Snapshot, now time.Time) (days []directory.Day, sum int64) {
+	since := models.Day(now.AddDate(0, 0, -shownDays))
+	for _, day := range seen.Visitors {
+		if day.Day > since {
+			days = append(days, day)
+			sum += day.Minted
+		}
+	}
+	return days, sum
 }
 
 func kindOf(query url.Values) string {
