@@ -35,6 +35,10 @@ type Config struct {
 	// others go on. It must not ask for flags itself: it would wait for its own answer. Defaults to anonymous visitors.
 	Subject func(*gin.Context) (ruleset.Subject, error)
 
+	// Directory hears who was seen, such as a directory.Directory, so that pages can say who has a flag. Defaults to none:
+	// nobody is remembered.
+	Directory Directory
+
 	// RefreshPath is where the browser asks for values; defaults to /feature-values. Used on the engine, the middleware
 	// answers there by itself. In a group, or if Subject needs what later middleware finds out, register Refresh there.
 	RefreshPath string
@@ -64,6 +68,18 @@ type Config struct {
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+}
+
+// Directory remembers who was seen. Its methods are called on the request's path: they must be quick, never wait, and be
+// safe for concurrent use.
+type Directory interface {
+	// Saw is told of the subject of a request that is signed in or acts for a tenant, at most once per request, when the
+	// first value was asked for.
+	Saw(environment string, subject ruleset.Subject)
+
+	// Minted is told that a page gave a browser a new visitor's id. A browser that does not keep cookies gets one with
+	// each page.
+	Minted(environment string)
 }
 
 // ClientCSPHash is what to put into script-src so that a content security policy allows the inline client, its quotes

@@ -91,6 +91,9 @@ func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 		if r.subject.Visitor == "" {
 			r.subject.Visitor = r.visitor
 		}
+		if m := r.middleware; m.Directory != nil && (r.subject.User != "" || r.subject.Tenant != "") {
+			m.Directory.Saw(m.Flags.Environment(), r.subject)
+		}
 		if r.returning && (r.known || r.subject.User != "") { // who brings a pin alone is another visitor each time
 			r.values = r.view.CachedValues(r.subject, r.at)
 		} else {
@@ -161,6 +164,8 @@ func (r *request) writeCookies(h http.Header) (wrote bool) {
 		r.newVisitor, wrote = false, true
 		if err := m.jar.saveVisitor(to, r.context.Request, visitor{r.visitor, m.Flags.Now()}); err != nil {
 			m.log.Error("flags: the visitor's id could not be saved, so the next page mints another", "error", err)
+		} else if m.Directory != nil && !r.known {
+			m.Directory.Minted(m.Flags.Environment())
 		}
 	}
 	return wrote

@@ -64,6 +64,16 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 		e = &evaluation{revision: r, values: make([]value, slots), units: make([]unitDraw, slots)}
 	}
 	e.addOns, e.plan, e.now, e.cells = s.AddOns, s.Plan, at, cells
+	e.readReserved(s, at)
+	for i, name := range r.attributes {
+		e.values[reservedSlots+i].read(s.Attributes[name])
+	}
+	clear(e.units[reservedSlots:])
+	return e
+}
+
+// readReserved reads what every subject has.
+func (e *evaluation) readReserved(s *Subject, at time.Time) {
 	user := s.User
 	if user == "" {
 		user = s.Visitor
@@ -73,14 +83,10 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 	e.setID(slotTenant, s.Tenant)
 	e.setID(slotPlan, s.Plan)
 	e.setID(unitUser, user)
-	if r.timed {
+	if e.revision.timed {
 		e.values[slotNow] = value{kind: instant, raw: at}
 	}
-	for i, name := range r.attributes {
-		e.values[reservedSlots+i].read(s.Attributes[name])
-	}
-	clear(e.units)
-	return e
+	clear(e.units[:reservedSlots])
 }
 
 // end hands the evaluation back.

@@ -10,6 +10,8 @@ import (
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/rules"
 	"github.com/toprent/flags/handlers/segments"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/subjects"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -21,5 +23,6 @@ func areas() []func(*shell.App) {
 		flag.Register,
 		rules.Register,
 		segments.Register,
+		subjects.Register,
 	}
 }

@@ -144,7 +144,7 @@ func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Si
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(middleware.New(middleware.Config{Flags: flags, Sessions: middleware.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), Subject: subject}))
+	r.Use(middleware.New(middleware.Config{Flags: flags, Sessions: middleware.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), Subject: subject, Directory: seen}))
 	r.GET("/", func(c *gin.Context) {
 		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html><title>Host</title><h1>The host</h1>"))
 	})

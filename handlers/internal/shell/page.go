@@ -67,6 +67,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"flags", "Flags", "flag", a.Link("flags")},
 		{"segments", "Segments", "users", a.Link("segments", first)},
 		{"plans", "Plans", "layers", a.Link("plans", first)},
+		{"subjects", "Directory", "user", a.Link("subjects", first)},
 		{"environments", "Environments", "server", a.Link("environments")},
 		{"changes", "Changes", "history", a.Link("changes")},
 		{"health", "Health", "activity", a.Link("health")},

@@ -1,0 +1,54 @@
+package subjects
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/toprent/flags/handlers/internal/shell"
+)
+
+// whoCSV is the list of who has a flag, with the page's filters, as a file for spreadsheets.
+func (p *pages) whoCSV(c *shell.Context) error {
+	head, err := c.FlagPage("who")
+	if err != nil {
+		return err
+	}
+	census, seen, err := p.census(c, head)
+	if err != nil {
+		return err
+	}
+	if seen.Counting {
+		return shell.Refused(http.StatusServiceUnavailable, "Still counting", "Who was seen is being read. Try again in a moment.")
+	}
+	query := c.Request.URL.Query()
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	id := "user"
+	if kindOf(query) == "tenants" {
+		id = "tenant id"
+	}
+	lines := [][]string{{id, "tenant", "plan", "variant", "reason", "first seen", "last seen"}}
+	for _, row := range census.rows(census.find(seen, query)) {
+		lines = append(lines, []string{plain(row.ID), plain(row.Tenant), plain(row.Plan), plain(row.Variant), plain(row.Reason),
+			row.FirstSeen().Format(time.RFC3339), row.LastSeen().Format(time.RFC3339)})
+	}
+	if err := w.WriteAll(lines); err != nil {
+		return fmt.Errorf("write who has %s: %w", head.About.Name, err)
+	}
+	c.Header("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s-%s.csv"`, head.About.Name, head.Environment, kindOf(query)))
+	c.Data(http.StatusOK, "text/csv; charset=utf-8", out.Bytes())
+	return nil
+}
+
+// plain keeps a spreadsheet from taking a text for a formula: an apostrophe before it says that it is a text.
+func plain(text string) string {
+	trimmed := strings.TrimLeft(text, " \t\r\n")
+	if text != "" && (strings.ContainsRune("\t\r\n", rune(text[0])) || trimmed != "" && strings.ContainsRune("=+-@|%", rune(trimmed[0]))) {
+		return "'" + text
+	}
+	return text
+}
