@@ -75,7 +75,10 @@ func served(ctx context.Context, c *shell.Context) (*catalog.Environment, *catal
 
 // tell sorts the features that have a title by who gives them: the tenant's plan, its add-ons, or a higher plan.
 func (p *minePage) tell(all []Feature, e *catalog.Environment, about *catalog.Flags, subject ruleset.Subject) {
-	all = slices.DeleteFunc(all, func(f Feature) bool { return about.ByKey[f.Key].Title == "" })
+	all = slices.DeleteFunc(all, func(f Feature) bool { // a key is no title: nobody wrote it for customers
+		written := about.ByKey[f.Key].Title
+		return written == "" || written == f.Key
+	})
 	present, known := e.Plan(subject.Plan)
 	if known {
 		p.Plan = title(present)

@@ -44,7 +44,10 @@ func addOnChoices(ctx context.Context, c *shell.Context, has map[string]bool) ([
 	slices.SortFunc(choices, func(a, b views.Choice) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Label), strings.ToLower(b.Label)), strings.Compare(a.Value, b.Value))
 	})
-	return choices, nil
+	if len(choices) == 0 {
+		return nil, nil
+	}
+	return slices.Insert(choices, 0, views.Choice{Value: "", Label: "Choose a feature"}), nil
 }
 
 func setPlan(c *shell.Context) error {
