@@ -38,6 +38,7 @@ const (
 	kindLift    = "lift"
 	kindImport  = "import"
 	kindRecall  = "recall"
+	kindCopy    = "copy" // the first revision of an environment, copied from another
 )
 
 // errReason and errAuthor refuse a change of which nobody could say later who made it and why.

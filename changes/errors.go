@@ -65,7 +65,7 @@ type Conflict struct {
 	Item    Item
 	Base    int64 // the version that the edit was made against; 0: the item was thought to be new
 	Version int64 // the present one; 0: the item is there no more
-	Theirs  any   // the present content: ruleset.Flag, FlagDocument, ruleset.Segment, ruleset.Plan or ruleset.Override; nil: none
+	Theirs  any   // the present content: ruleset.Flag, FlagDocument, ruleset.Segment, ruleset.Plan, ruleset.Override, models.Environment or models.TenantPlan; nil: none
 }
 
 func (e *ConflictError) Error() string {
@@ -94,6 +94,9 @@ const (
 	ItemSegment  ItemKind = "segment"
 	ItemPlan     ItemKind = "plan"
 	ItemOverride ItemKind = "override"
+
+	ItemEnvironment ItemKind = "environment" // its title, protection and place
+	ItemTenant      ItemKind = "tenant"      // its plan
 )
 
 func (i Item) String() string {

@@ -13,7 +13,7 @@ func TestAWrongSettingIsRefusedWithTheReason(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t)
 	for setting, words := range map[string][]string{
-		"ENVIRONMENT=prod":             {"ENVIRONMENT", `"prod"`, "development, staging, production"},
+		"ENVIRONMENT=Prod!":            {"ENVIRONMENT", `"Prod!"`, "development, staging, production"},
 		"LISTEN=abc":                   {"LISTEN", `"abc"`, "HOST:PORT"},
 		"LISTEN=127.0.0.1:http2":       {"LISTEN", "port must be a number"},
 		"LISTEN=127.0.0.1:70000":       {"LISTEN", "port must be a number"},

@@ -1,9 +1,11 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -21,6 +23,10 @@ type Environment struct {
 	Head      int64
 	Digest    []byte // of revision Head: 32 bytes; none for revision 0
 	Floor     int64
+
+	Version   int64  // counts the changes of title, protected and position, from 1
+	ChangedBy string // who made the last of these; empty: nobody did yet
+	ChangedAt *Time
 }
 
 func (Environment) TableName() string { return "environments" }
@@ -90,11 +96,33 @@ func (tx *Tx) Lock(ctx context.Context, name string) (Environment, error) {
 // LockAll locks all environments, always in the same order, so that two who lock several never wait for each other.
 func (tx *Tx) LockAll(ctx context.Context) ([]Environment, error) {
 	var rows []Environment
-	err := tx.with(ctx).Clauses(publishing).Order("position, name").Find(&rows).Error
+	err := tx.with(ctx).Clauses(publishing).Order("name").Find(&rows).Error // positions may be changing
 	if err != nil {
 		return nil, fmt.Errorf("lock the environments: %w", err)
 	}
+	slices.SortStableFunc(rows, func(a, b Environment) int { return cmp.Compare(a.Position, b.Position) })
 	return rows, nil
+}
+
+// AddEnvironment adds an environment in which nothing was published yet.
+func (tx *Tx) AddEnvironment(ctx context.Context, row Environment) error {
+	row.Head, row.Floor, row.Digest, row.Version = 0, 0, []byte{}, 1
+	if err := tx.with(ctx).Create(&row).Error; err != nil {
+		return fmt.Errorf("add environment %q: %w", row.Name, err)
+	}
+	return nil
+}
+
+// UpdateEnvironment stores what people write about an environment, and counts its version up. What is published in it
+// stays as it is.
+func (tx *Tx) UpdateEnvironment(ctx context.Context, row Environment) error {
+	row.Version++
+	err := tx.with(ctx).Model(&Environment{}).Where("name = ?", row.Name).
+		Select("Title", "Protected", "Position", "Version", "ChangedBy", "ChangedAt").Updates(&row).Error
+	if err != nil {
+		return fmt.Errorf("change environment %q: %w", row.Name, err)
+	}
+	return nil
 }
 
 // SetHead makes a revision the newest of its environment, and announces it.

@@ -33,6 +33,22 @@ func (r reader) TenantAddOns(ctx context.Context, tenant string) ([]string, erro
 	return features, nil
 }
 
+// TenantAddOnHistory returns the add-ons that a tenant has and had, those that it has first, then the newest; at most
+// limit of them.
+func (r reader) TenantAddOnHistory(ctx context.Context, tenant string, limit int) ([]TenantAddOn, error) {
+	var rows []TenantAddOn
+	err := r.with(ctx).Where("org_id = ?", tenant).Order("CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, created_at DESC, id").Limit(limit).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the add-ons of tenant %q: %w", tenant, err)
+	}
+	return rows, nil
+}
+
+// TenantsByAddOn counts the tenants that have each add-on.
+func (r reader) TenantsByAddOn(ctx context.Context) (map[string]int, error) {
+	return r.counts(r.with(ctx).Model(&TenantAddOn{}).Select("feature AS key, count(*) AS total").Where("ended_at IS NULL").Group("feature"))
+}
+
 // AddAddOn gives the tenant a feature beside its plan. One that it has already is left as it is. A feature that is no
 // flag's key is ErrNotFound.
 func (s *Store) AddAddOn(ctx context.Context, tenant, feature, by string) error {

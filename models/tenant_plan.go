@@ -26,6 +26,29 @@ func (r reader) TenantPlan(ctx context.Context, tenant string) (string, error) {
 	return row.Plan, nil
 }
 
+// TenantPlans returns which plans a tenant has had, the present one first, at most limit of them.
+func (r reader) TenantPlans(ctx context.Context, tenant string, limit int) ([]TenantPlan, error) {
+	var rows []TenantPlan
+	if err := r.with(ctx).Where("org_id = ?", tenant).Order("id DESC").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the plans of tenant %q: %w", tenant, err)
+	}
+	return rows, nil
+}
+
+// TenantsByPlan counts the tenants that are on each plan.
+func (r reader) TenantsByPlan(ctx context.Context) (map[string]int, error) {
+	return r.counts(r.with(ctx).Table("tenant_plans AS t").Select("plan AS key, count(*) AS total").
+		Where("NOT EXISTS (SELECT 1 FROM tenant_plans AS newer WHERE newer.org_id = t.org_id AND newer.id > t.id)").Group("plan"))
+}
+
+// AddTenantPlan gives a tenant a plan.
+func (tx *Tx) AddTenantPlan(ctx context.Context, row TenantPlan) error {
+	if err := tx.with(ctx).Create(&row).Error; err != nil {
+		return fmt.Errorf("set the plan of tenant %q: %w", row.OrgID, err)
+	}
+	return nil
+}
+
 // SetTenantPlan gives the tenant a plan from now on.
 func (s *Store) SetTenantPlan(ctx context.Context, tenant, plan, by string) error {
 	return s.Write(ctx, func(tx *Tx) error {
@@ -33,10 +56,6 @@ func (s *Store) SetTenantPlan(ctx context.Context, tenant, plan, by string) erro
 		if err != nil {
 			return err
 		}
-		row := TenantPlan{OrgID: tenant, Plan: plan, ChangedAt: At(now), ChangedBy: by}
-		if err := tx.with(ctx).Create(&row).Error; err != nil {
-			return fmt.Errorf("set the plan of tenant %q: %w", tenant, err)
-		}
-		return nil
+		return tx.AddTenantPlan(ctx, TenantPlan{OrgID: tenant, Plan: plan, ChangedAt: At(now), ChangedBy: by})
 	})
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/subjects"
+	"github.com/toprent/flags/handlers/environments"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/plans"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -24,5 +27,7 @@ func areas() []func(*shell.App) {
 		rules.Register,
 		segments.Register,
 		subjects.Register,
+		plans.Register,
+		environments.Register,
 	}
 }

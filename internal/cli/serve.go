@@ -101,6 +101,9 @@ func cannotListen(address string, err error) error {
 // prepare migrates, and fills an empty database.
 func (serve) prepare(ctx context.Context, store *models.Store, settings *Settings) error {
 	err := prepare(ctx, store)
+	if err == nil {
+		err = settings.exists(ctx, store)
+	}
 	if err == nil && settings.fills() {
 		_, err = sample.Fill(ctx, store)
 	}

@@ -17,25 +17,23 @@ import (
 	"github.com/toprent/flags/migrations"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/models/sqlite"
+	"github.com/toprent/flags/service"
 )
 
 // Settings are given as flags or in the environment.
 type Settings struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:toprent.db" placeholder:"URL" help:"Where flags are kept: sqlite:PATH or postgres://… (default: ${default}, in the working folder)."`
-	Environment string `env:"ENVIRONMENT" default:"development" help:"Whose flags are served: development, staging or production (default: ${default})."`
+	Environment string `env:"ENVIRONMENT" default:"development" help:"Whose flags are served: development, staging, production, or one that was added in the settings pages (default: ${default})."`
 	Listen      string `env:"LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the site listens (default: ${default})."`
 	SessionKey  string `name:"session-key" env:"SESSION_KEY" placeholder:"KEY" help:"Signs cookies: 32 random bytes or more, as hexadecimal or base64; several, newest first, are separated by commas. Required in production; otherwise made once and kept beside the database."`
 	LastGood    string `name:"last-good" env:"LAST_GOOD" placeholder:"FILE" help:"Keeps the last good rules for a start without the database (default: toprent-ENVIRONMENT.lastgood.json in the working folder)."`
 	Sample      string `env:"SAMPLE" enum:"auto,yes,no" default:"auto" help:"Fill an empty database with the flags of the sample site: yes, no, or auto, which is yes in development alone (default: ${default})."`
 }
 
-// Environments that exist.
-var environments = []string{"development", "staging", "production"}
-
 // check refuses a wrong setting with the reason.
 func (s *Settings) check(command string) error {
-	if !slices.Contains(environments, s.Environment) {
-		return fmt.Errorf("ENVIRONMENT=%q: use one of %s", s.Environment, strings.Join(environments, ", "))
+	if !changes.ValidEnvironmentName(s.Environment) { // whether the database has it is found out when it is open
+		return fmt.Errorf("ENVIRONMENT=%q is no name of an environment: use one such as development, staging, production", s.Environment)
 	}
 	if _, _, err := s.database(); err != nil {
 		return err
@@ -119,7 +117,26 @@ func (s *Settings) use(ctx context.Context, do func(*models.Store) error) error 
 		}
 		return err
 	}
+	if err := s.exists(ctx, store); err != nil {
+		return err
+	}
 	return do(store)
+}
+
+// exists refuses an environment that the database does not have, and names those that it has.
+func (s *Settings) exists(ctx context.Context, store *models.Store) error {
+	all, err := store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(all))
+	for i, environment := range all {
+		names[i] = environment.Name
+	}
+	if slices.Contains(names, s.Environment) {
+		return nil
+	}
+	return fmt.Errorf("ENVIRONMENT=%q: %w: use one of %s, or add it in the settings pages", s.Environment, service.ErrNoEnvironment, strings.Join(names, ", "))
 }
 
 // lastGoodFile keeps the rules of one environment.

@@ -126,7 +126,7 @@ func (e *Environment) Problems() ruleset.Problems {
 
 // titled is the same state under what is now written about the environment.
 func (e *Environment) titled(row models.Environment) *Environment {
-	if e.Title == row.Title && e.Protected == row.Protected && e.Position == row.Position && e.Floor == row.Floor {
+	if e.Environment.Version == row.Version && e.Floor == row.Floor {
 		return e
 	}
 	next := &Environment{Environment: row, Flags: e.Flags, Segments: e.Segments, Plans: e.Plans, byID: e.byID, segments: e.segments, plans: e.plans, last: e.last}

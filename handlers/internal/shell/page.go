@@ -78,6 +78,14 @@ func (c *Context) nav(environments []models.Environment) []Link {
 	return links
 }
 
+// Start is the page on which the person begins.
+func (p Page) Start() string {
+	if p.Person.Highest() < access.Viewer && p.Person.Tenant != "" {
+		return "my-plan"
+	}
+	return "flags"
+}
+
 // At is a time for people, in the reader's zone.
 func (p Page) At(t any) views.Moment { return views.MomentOf(t, p.Zone) }
 

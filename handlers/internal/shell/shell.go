@@ -70,8 +70,15 @@ func (a *App) Start(group *gin.RouterGroup) error {
 		a.static.ServeHTTP(c.Writer, c.Request)
 		return nil
 	})
-	a.GET("", Anywhere(access.Viewer), func(c *Context) error {
-		c.Redirect(seeOther, a.Link("flags"))
+	a.GET("", SignedIn(), func(c *Context) error {
+		switch {
+		case c.Person.Highest() >= access.Viewer:
+			c.Redirect(seeOther, a.Link("flags"))
+		case c.Person.Tenant != "":
+			c.Redirect(seeOther, a.Link("my-plan"))
+		default:
+			return &deniedError{Anywhere(access.Viewer)}
+		}
 		return nil
 	})
 	return nil
