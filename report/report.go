@@ -92,6 +92,7 @@ func (r *Reporter) Run(ctx context.Context) error {
 		r.logged(ctx, r.Report(ctx))
 		select {
 		case <-ctx.Done():
+		case <-r.flags.Adopted(): // so that it is seen soon whom a kill has reached
 		case <-time.After(time.Duration(float64(r.every) * (0.8 + 0.4*rand.Float64()))):
 		}
 	}

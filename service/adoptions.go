@@ -25,6 +25,7 @@ type adoptions struct {
 	mu     sync.Mutex
 	serial int64
 	last   []Adoption
+	told   chan struct{} // holds one at most: more would say the same
 }
 
 func (a *adoptions) add(from int64, to ruleset.ID, at time.Time) {
@@ -35,7 +36,14 @@ func (a *adoptions) add(from int64, to ruleset.ID, at time.Time) {
 		a.last = slices.Delete(a.last, 0, 1)
 	}
 	a.last = append(a.last, Adoption{a.serial, from, to, at})
+	select {
+	case a.told <- struct{}{}:
+	default: // told already
+	}
 }
+
+// Adopted receives after another revision has become the newest here. It is for one receiver.
+func (s *FeatureFlagService) Adopted() <-chan struct{} { return s.adopted.told }
 
 // Adoptions are those after the one with that serial, oldest first; 0 asks for all that are remembered.
 func (s *FeatureFlagService) Adoptions(after int64) []Adoption {

@@ -86,6 +86,7 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		hints:       make(chan struct{}, 1),
 		running:     context.Background(),
 		instance:    rand.Text(),
+		adopted:     adoptions{told: make(chan struct{}, 1)},
 	}
 	if s.log == nil {
 		s.log = slog.Default()
