@@ -89,14 +89,22 @@ func (g *gatherer) rates() ([]Rate, error) {
 			row := byDay[[2]string{environment.Name, date}]
 			rate.Days = append(rate.Days, Day{date, row.Decided, row.Failed})
 			rate.Decided, rate.Failed = rate.Decided+row.Decided, rate.Failed+row.Failed
-			if success(row.Decided, row.Failed) < rate.Floor {
-				rate.Floor = 0
-			}
+			rate.Floor = min(rate.Floor, floorBelow(success(row.Decided, row.Failed)))
 		}
 		rate.Success = success(rate.Decided, rate.Failed)
 		out = append(out, rate)
 	}
 	return out, nil
+}
+
+// floorBelow is a round number below a rate, so that a chart tells days apart whether they were nearly right or mostly wrong.
+func floorBelow(rate float64) float64 {
+	for _, floor := range []float64{0.99, 0.9, 0.5} {
+		if rate > floor {
+			return floor
+		}
+	}
+	return 0
 }
 
 // Bar is a day in the chart, in its units.
