@@ -111,7 +111,7 @@ func TestAllInstancesAreShownAndThoseThatAreGoneAreMarked(t *testing.T) {
 			}
 		}
 		job.ends()
-		executes(t, store, "UPDATE instances SET heard_at = '"+time.Now().UTC().Add(-time.Hour).Format("2006-01-02 15:04:05+00:00")+"' WHERE host = 'web-9'")
+		executes(t, store, "UPDATE instances SET heard_at = '"+time.Now().UTC().Add(-5*time.Minute).Format("2006-01-02 15:04:05+00:00")+"' WHERE host = 'web-9'")
 		p = site.As("viewer").Opens("/health").Sees("An instance fell silent")
 		if got := row(p, "instances", "job-1"); !strings.Contains(got, "Ended") {
 			t.Errorf("the one that ended: %q", got)

@@ -105,6 +105,9 @@ func sees(c *shell.Context, environment string) bool {
 // isAdmin reports whether the person may read errors: they name hosts and roles.
 func isAdmin(c *shell.Context) bool { return c.Person.In(access.Everywhere) >= access.Admin }
 
+// recently is how long it is news that an instance fell silent. Later it is one that crashed and was replaced.
+const recently = 15 * time.Minute
+
 // attention lists what is not as it should be, the worst first.
 func (o *Overview) attention() (out []attention) {
 	add := func(n int, kind, one, many, where string) {
@@ -128,7 +131,7 @@ func (o *Overview) attention() (out []attention) {
 	}
 	add(count(func(i Instance) bool { return i.Condition == fallbacks }), "bad", "An instance serves the fallbacks in the code", "instances serve the fallbacks in the code", "instances")
 	add(count(func(i Instance) bool { return i.Condition == stale || i.Condition == disk }), "warn", "An instance cannot reach the database", "instances cannot reach the database", "instances")
-	add(count(func(i Instance) bool { return i.Condition == silent }), "warn", "An instance fell silent", "instances fell silent", "instances")
+	add(count(func(i Instance) bool { return i.Condition == silent && o.Now.Sub(i.Heard) < recently }), "warn", "An instance fell silent", "instances fell silent", "instances")
 	add(count(func(i Instance) bool { return i.Behind }), "warn", "An instance is behind the newest revision", "instances are behind the newest revision", "instances")
 	add(len(o.Malformed), "bad", "A stored mistake keeps something from being evaluated", "stored mistakes keep something from being evaluated", "malformed")
 	add(len(o.Unknown), "warn", "A key is asked for that is no flag", "keys are asked for that are no flags", "unknown")
