@@ -64,6 +64,7 @@ type Reporter struct {
 	decided, failed int64      // known to be stored
 	forgot          time.Time  // when those that are gone were last removed
 	down            bool       // the last report failed, which was logged
+	keeps           bool       // those that are gone cannot be removed, which was logged
 }
 
 // New makes a reporter. It tells nothing before Run or Report is called.
@@ -161,17 +162,22 @@ func (r *Reporter) tell(ctx context.Context, ended bool) error {
 	if n := len(adoptions); n > 0 {
 		r.adopted = adoptions[n-1].Serial
 	}
-	return r.forget(ctx)
+	r.forget(ctx)
+	return nil
 }
 
 // forget removes instances that are gone, now and then.
-func (r *Reporter) forget(ctx context.Context) error {
+func (r *Reporter) forget(ctx context.Context) {
 	now := r.flags.Now()
 	if !r.forgot.IsZero() && now.Sub(r.forgot) < forgetting {
-		return nil
+		return
 	}
 	r.forgot = now
-	return r.store.ForgetInstances(ctx, now.Add(-goneAfter))
+	err := r.store.ForgetInstances(ctx, now.Add(-goneAfter))
+	if err != nil && !models.Unavailable(err) && !r.keeps {
+		r.keeps = true
+		r.log.Info("flags: instances that are gone stay stored, as the database's role may not remove them; they are no longer shown", "error", err)
+	}
 }
 
 // row is what the instance tells of itself.
@@ -219,13 +225,23 @@ func ReadFindings(text string) (f Findings) {
 	return f
 }
 
+// encode leaves out what is asked for least where all would be too long: a hostile key takes six bytes for each of its
+// own.
 func (f Findings) encode() string {
-	text, err := json.Marshal(f)
-	if err != nil {
-		return "{}"
+	for {
+		text, err := json.Marshal(f)
+		if err != nil {
+			return "{}"
+		}
+		if len(text) <= maxEncoded {
+			return string(text)
+		}
+		f.Failures, f.Unknown = f.Failures[:len(f.Failures)/2], f.Unknown[:len(f.Unknown)/2]
 	}
-	return string(text)
 }
+
+// maxEncoded bounds what is written every few seconds, in bytes.
+const maxEncoded = 32 << 10
 
 // build is what the binary says of itself.
 func build() string {
