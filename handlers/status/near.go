@@ -22,14 +22,24 @@ func nearest(key string, keys iter.Seq[string]) (best string) {
 	return best
 }
 
+// longest is how many bytes a key can have, and one more.
+const longest = 130
+
 // distance is how many bytes must be added, removed or changed to make one text of another (Levenshtein 1966); limit+1
 // if it is more than limit. It looks only at what can be within the limit, so that a hostile key costs nothing.
 func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
 	far := limit + 1
-	previous, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return far
+	}
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] { // what both begin with changes nothing
+		a, b = a[1:], b[1:]
+	}
+	if len(b) >= longest {
+		return far
+	}
+	var rows [2][longest]int
+	previous, row := rows[0][:len(b)+1], rows[1][:len(b)+1]
 	for j := range previous {
 		previous[j] = min(j, far)
 	}
