@@ -2,6 +2,7 @@ package ruleset_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,8 +254,8 @@ func TestAllAndEnabledAreInTheOrderOfKeys(t *testing.T) {
 // questions records what an Observer hears.
 type questions struct{ unknown, failed []string }
 
-func (q *questions) FlagNotFound(key string) { q.unknown = append(q.unknown, key) }
-func (q *questions) FlagFailed(key string)   { q.failed = append(q.failed, key) }
+func (q *questions) FlagNotFound(key string)      { q.unknown = append(q.unknown, key) }
+func (q *questions) FlagFailed(key, cause string) { q.failed = append(q.failed, key+": "+cause) }
 
 func TestAnObserverHearsOfUnknownAndMalformedFlags(t *testing.T) {
 	r, _ := flawed(t, define(boolean("good"), boolean("bad", serve("no such variant"))))
@@ -264,8 +265,24 @@ func TestAnObserverHearsOfUnknownAndMalformedFlags(t *testing.T) {
 	v.On("good")
 	v.On("bad")
 	v.String("unknown", "")
-	if len(q.unknown) != 1 || q.unknown[0] != "unknown" || len(q.failed) != 1 || q.failed[0] != "bad" {
+	if len(q.unknown) != 1 || q.unknown[0] != "unknown" || len(q.failed) != 1 || !strings.HasPrefix(q.failed[0], "bad: ") || !strings.Contains(q.failed[0], "no such variant") {
 		t.Errorf("heard of %+v", q)
+	}
+}
+
+func TestDecisionsAreCountedWithThoseThatFailed(t *testing.T) {
+	killed := boolean("killed", serve("no such variant"))
+	killed.Killed = true
+	premium := boolean("premium", serve("no such variant"))
+	premium.Kind, premium.TierRequired = ruleset.Premium, "pro"
+	r, _ := flawed(t, define(boolean("good"), boolean("bad", serve("no such variant")), killed, premium))
+	for plan, want := range map[string]int{"free": 1, "pro": 2} { // what a plan excludes, or a kill decides, is no failure
+		if flags, failed := r.Evaluate(ruleset.Subject{User: "ann", Plan: plan}, noon).Decided(); flags != 4 || failed != want {
+			t.Errorf("%s: %d of %d failed, want %d of 4", plan, failed, flags, want)
+		}
+	}
+	if flags, failed := (ruleset.Values{}).Decided(); flags != 0 || failed != 0 {
+		t.Errorf("no rules decided %d flags, %d failed", flags, failed)
 	}
 }
 

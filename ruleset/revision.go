@@ -20,6 +20,7 @@ type Revision struct {
 	dynamic  []int32     // all other nodes whose value depends on the subject, prerequisites first
 	base     []cell      // the values of nodes that depend on nothing; of simple ones, what they have otherwise
 	hidden   []*gate     // gates of keys that are no flags here
+	faulty   []int32     // nodes that are malformed
 	timed    bool
 	browser  browserJSON
 	observer Observer
@@ -30,7 +31,8 @@ type Revision struct {
 // quick and safe for concurrent use.
 type Observer interface {
 	FlagNotFound(key string) // no such flag, or archived: the caller's fallback was served
-	FlagFailed(key string)   // malformed: its default was served
+	// malformed, with the reason: its default was served
+	FlagFailed(key, cause string)
 }
 
 // node is a flag's place in one revision.
@@ -97,6 +99,9 @@ func (r *Revision) assemble(nodes []node, hidden []*gate) (circular []int32) {
 	for i := range nodes {
 		r.resolve(&nodes[i])
 		r.timed = r.timed || nodes[i].flag.timed
+		if nodes[i].malformed != "" {
+			r.faulty = append(r.faulty, int32(i))
+		}
 	}
 	r.hidden = slices.DeleteFunc(r.hidden, func(g *gate) bool { _, live := r.index[g.key]; return live })
 	order, circular := r.sort()

@@ -153,6 +153,20 @@ func (v Values) Enabled() []string {
 	return keys
 }
 
+// Decided tells how many flags were decided, and how many of them could not be evaluated (ERROR). It looks only at the
+// flags that are malformed, so it costs nothing where there are none.
+func (v Values) Decided() (flags, failed int) {
+	if v.set == nil {
+		return 0, 0
+	}
+	for _, i := range v.set.revision.faulty {
+		if v.set.cells[i].reason == Error {
+			failed++
+		}
+	}
+	return len(v.set.cells), failed
+}
+
 // Revision names the revision whose rules decided; of the zero Values, the zero ID.
 func (v Values) Revision() ID {
 	if v.set == nil {
@@ -200,7 +214,7 @@ func (v Values) find(key string) (*node, cell) {
 	n, c := &r.nodes[i], v.set.cells[i]
 	n.flag.markRead()
 	if c.reason == Error && r.observer != nil {
-		r.observer.FlagFailed(key)
+		r.observer.FlagFailed(key, n.malformed)
 	}
 	return n, c
 }

@@ -27,3 +27,10 @@ const (
 	Grain        = timeGrain
 	MaxLookups   = maxLookups
 )
+
+// Remembered is how many unknown keys are kept.
+func Remembered(s *FeatureFlagService) int {
+	s.seen.mu.Lock()
+	defer s.seen.mu.Unlock()
+	return len(s.seen.unknown)
+}

@@ -36,6 +36,7 @@ func (s *FeatureFlagService) start(ctx context.Context) {
 		return
 	}
 	if s.state.CompareAndSwap(nil, st) { // else the source has answered after all, to a ctx that was done
+		s.adopted.add(-1, st.head.ID, s.Now())
 		s.log.Warn("flags: the last good revision is served from disk", "environment", s.environment, "revision", st.head.Number, "published", st.head.PublishedAt, "error", err)
 	}
 }
@@ -86,10 +87,24 @@ func (s *FeatureFlagService) refresh(ctx context.Context) error {
 	}
 	s.replace(old, st)
 	if !same {
+		s.noteAdoption(old, st)
+	}
+	if !same {
 		s.log.Info("flags: revision loaded", "environment", s.environment, "revision", head.Number, "digest", head.Digest.String(), "floor", head.Floor, "flags", st.newest.own.Len())
 		s.writeLastGood(st)
 	}
 	return nil
+}
+
+// noteAdoption keeps when the state became the one that is served: just now.
+func (s *FeatureFlagService) noteAdoption(old, st *state) {
+	from := int64(-1)
+	if old != nil {
+		from = old.head.Number
+	}
+	if old == nil || old.head.ID != st.head.ID {
+		s.adopted.add(from, st.head.ID, s.Now())
+	}
 }
 
 // replace makes a state the one that is served.

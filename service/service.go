@@ -5,6 +5,7 @@ package service
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,11 @@ type FeatureFlagService struct {
 	byID   *subjectCache
 	counts counters
 	seen   observer
+	tally  tally
+
+	instance string    // names this process
+	started  time.Time // by the clock
+	adopted  adoptions
 
 	serials atomic.Uint64 // the last given to rules
 	reads   reads
@@ -79,6 +85,8 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		byID:        newSubjectCache(),
 		hints:       make(chan struct{}, 1),
 		running:     context.Background(),
+		instance:    rand.Text(),
+		adopted:     adoptions{told: make(chan struct{}, 1)},
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -87,6 +95,7 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		s.clock = time.Now
 	}
 	s.seen.service = s
+	s.started = s.clock()
 	s.start(ctx)
 	return s, nil
 }
@@ -100,6 +109,14 @@ func orDefault[T int | time.Duration](value, otherwise T) T {
 
 // Environment is the environment whose flags are served.
 func (s *FeatureFlagService) Environment() string { return s.environment }
+
+// Instance names this service among all that follow the source: drawn at its start, and never used again.
+func (s *FeatureFlagService) Instance() string { return s.instance }
+
+// Started is when the service was made, by the source's clock as far as it is known.
+func (s *FeatureFlagService) Started() time.Time {
+	return s.started.Add(time.Duration(s.offset.Load()))
+}
 
 // Now is the time by the source's clock, as far as it is known.
 func (s *FeatureFlagService) Now() time.Time {

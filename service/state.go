@@ -141,7 +141,7 @@ func (v View) Values(subject ruleset.Subject, at time.Time) ruleset.Values {
 	if err := subject.Check(); err != nil {
 		subject = v.service.anonymous(err)
 	}
-	return v.revision().Evaluate(subject, grain(at))
+	return v.service.tally.add(v.revision().Evaluate(subject, grain(at)))
 }
 
 // CachedValues is Values for a subject that is likely to come again within a minute.
@@ -156,11 +156,11 @@ func (v View) CachedValues(subject ruleset.Subject, at time.Time) ruleset.Values
 	var buffer [512]byte
 	key := v.appendKey(buffer[:0], &subject, at)
 	if values, ok := v.service.values.get(key); ok {
-		return values
+		return v.service.tally.add(values)
 	}
 	values := v.revision().Evaluate(subject, grain(at))
 	v.service.values.put(key, values)
-	return values
+	return v.service.tally.add(values)
 }
 
 // Explain says how a value comes about.

@@ -24,7 +24,7 @@ type Pages struct{ byName map[string]*template.Template }
 // Parse reads a layout and, beside it, one template for each page: pages/home.html is the page "home". Templates link
 // to assets by {{ asset "name" }} and write large numbers by {{ thousands 1204 }}.
 func Parse(files fs.FS, layout string, assetURL func(name string) string) (*Pages, error) {
-	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL, "thousands": thousands})
+	base := template.New(path.Base(layout)).Funcs(template.FuncMap{"asset": assetURL, "thousands": Thousands})
 	return parse(base, files, path.Dir(layout), layout)
 }
 
@@ -32,7 +32,8 @@ func Parse(files fs.FS, layout string, assetURL func(name string) string) (*Page
 // each other, and each area has a folder: flags/list.html is the page "flags/list".
 func Settings(funcs template.FuncMap) (*Pages, error) {
 	base := template.New("layout.html").Funcs(template.FuncMap{
-		"thousands": thousands, "dict": dict, "field": newField, "choices": choices, "percent": percent, "join": strings.Join, "plus": func(a, b int) int { return a + b },
+		"thousands": Thousands, "dict": dict, "field": newField, "choices": choices, "percent": percent, "join": strings.Join,
+		"plus": func(a, b int) int { return a + b },
 	}).Funcs(funcs)
 	shared, err := fs.Glob(settingsFiles, "settings/*.html")
 	if err != nil {
@@ -91,8 +92,8 @@ func (p *Pages) Fragment(c *gin.Context, status int, name, block string, page an
 	return nil
 }
 
-// thousands writes a number for people: 1,204.
-func thousands(n any) string {
+// Thousands writes a number for people: 1,204.
+func Thousands(n any) string {
 	digits := fmt.Sprint(n)
 	if _, err := strconv.ParseInt(digits, 10, 64); err != nil {
 		return digits

@@ -15,6 +15,8 @@ import (
 	"github.com/toprent/flags/handlers/environments"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/plans"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/status"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -29,5 +31,6 @@ func areas() []func(*shell.App) {
 		subjects.Register,
 		plans.Register,
 		environments.Register,
+		status.Register,
 	}
 }

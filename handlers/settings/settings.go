@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
 )
 
@@ -101,11 +103,15 @@ func New(config Config) (*Settings, error) {
 	if config.Home == "" {
 		config.Home = "/"
 	}
-	return &Settings{app: &shell.App{
+	s := &Settings{app: &shell.App{
 		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
 		Directory: config.Directory, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
-	}}, nil
+	}}
+	if config.Flags != nil {
+		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
+	}
+	return s, nil
 }
 
 // Mount registers the pages under a group, such as r.Group("/settings").
@@ -128,8 +134,13 @@ func (s *Settings) Needs() map[string]string {
 	return needs
 }
 
-// Run does what goes on beside requests, until ctx is done.
+// Run does what goes on beside requests, until ctx is done and all of it has ended.
 func (s *Settings) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, run := range s.runs {
+		running.Go(func() { _ = run(ctx) })
+	}
 	<-ctx.Done()
+	running.Wait()
 	return ctx.Err()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/toprent/flags/internal/sample"
 	"github.com/toprent/flags/models"
+	reporting "github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
 )
 
@@ -79,6 +80,7 @@ func (cmd serve) follow(ctx context.Context, store *models.Store, background *sy
 		background.Go(func() { cmd.prepareLater(ctx, store, flags, settings, s) })
 	}
 	background.Go(func() { _ = flags.Run(ctx) })
+	background.Go(func() { _ = reporting.New(store, flags, reporting.Options{Logger: s.log}).Run(ctx) })
 	return flags, nil
 }
 
