@@ -89,7 +89,11 @@ func (p pages) useLink(kind access.LinkKind) shell.Handler {
 			return gone(err)
 		}
 		p.enter(c, in)
-		return c.Done("Welcome. You are signed in.", "flags")
+		to := "flags"
+		if kind != access.First && account.Person().Highest() == access.None {
+			to = "me" // there is nothing else to see yet
+		}
+		return c.Done("Welcome. You are signed in.", to)
 	}
 }
 
