@@ -17,6 +17,9 @@ import (
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/status"
+	"github.com/toprent/flags/handlers/api"
+	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/people"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -32,5 +35,7 @@ func areas() []func(*shell.App) {
 		plans.Register,
 		environments.Register,
 		status.Register,
+		people.Register,
+		api.Register,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
@@ -57,12 +58,16 @@ type Config struct {
 	Directory *directory.Directory
 
 	// Person says who is asking and with which role, from the host's own sign-in. It is asked on each request; on
-	// ErrNotSignedIn the person is asked to sign in. Required.
+	// ErrNotSignedIn the person is asked to sign in. Required, unless Accounts are given.
 	Person func(*gin.Context) (Person, error)
 
 	// SignIn is the host's page for signing in. It is given ?next=, a path on this host to come back to; it must check
 	// that. Without it, people are told to sign in.
 	SignIn string
+
+	// Accounts let people sign in here, where the pages stand alone, as the command has them. They take the place of
+	// Person and SignIn. Hosts have a sign-in of their own and leave this nil.
+	Accounts *access.Accounts
 
 	// Product is how the pages call the product; defaults to "Toprent".
 	Product string
@@ -88,7 +93,9 @@ func New(config Config) (*Settings, error) {
 	switch {
 	case config.Store == nil:
 		return nil, errors.New("settings.New: Config.Store is missing: open one with models.Open")
-	case config.Person == nil:
+	case config.Accounts != nil && config.Person != nil:
+		return nil, errors.New("settings.New: Config.Accounts and Config.Person both say who is asking: give one")
+	case config.Accounts == nil && config.Person == nil:
 		return nil, errors.New("settings.New: Config.Person is missing: it says who is asking")
 	}
 	if config.Logger == nil {
@@ -103,7 +110,11 @@ func New(config Config) (*Settings, error) {
 	if config.Home == "" {
 		config.Home = "/"
 	}
+	if config.Accounts != nil {
+		config.Person = people.WhoIsAsking(config.Accounts, config.Secure)
+	}
 	s := &Settings{app: &shell.App{
+		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
 		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
 		Directory: config.Directory, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,

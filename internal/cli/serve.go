@@ -7,14 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/toprent/flags/directory"
+	"github.com/toprent/flags/handlers/settings"
+	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/sample"
 	"github.com/toprent/flags/models"
-	reporting "github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
 )
 
@@ -41,12 +44,17 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
-	flags, err := cmd.follow(ctx, store, &background, settings, s)
+	accounts, err := settings.accounts(store)
+	if err != nil {
+		return err
+	}
+	firstLink := func() { printFirstLink(ctx, accounts, settings.site(listener), s) }
+	flags, prepared, err := cmd.follow(ctx, store, &background, settings, s, firstLink)
 	if err != nil {
 		return err
 	}
 	gin.SetMode(gin.ReleaseMode)
-	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: settings.production(), Logger: s.log})
+	site, err := cmd.site(ctx, store, flags, accounts, keys, &background, settings, s)
 	if err != nil {
 		return err
 	}
@@ -54,14 +62,43 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 		s.log.Warn("there are no flags yet: import a flags file, or start with SAMPLE=yes for the sample's", "environment", settings.Environment)
 	}
 	fmt.Fprintf(s.out, "Toprent is at http://%s (%s). Press Ctrl-C to end it.\n", listener.Addr(), settings.Environment)
+	if prepared {
+		firstLink()
+	}
 	return answer(ctx, listener, site, s)
 }
 
-// follow prepares the database, if it is up, and starts to follow its flags in the background.
-func (cmd serve) follow(ctx context.Context, store *models.Store, background *sync.WaitGroup, settings *Settings, s streams) (*service.FeatureFlagService, error) {
+// site is the sample site with the settings pages beside it.
+func (serve) site(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
+	seen := directory.New(store, directory.Options{Logger: s.log})
+	pages, err := settings.New(settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.production(), Logger: s.log})
+	if err != nil {
+		return nil, err
+	}
+	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: cfg.production(), Logger: s.log,
+		Directory: seen, Settings: pages.Mount, SettingsPath: settingsPath})
+	if err != nil {
+		return nil, err
+	}
+	background.Go(func() { _ = seen.Run(ctx) })
+	background.Go(func() { _ = pages.Run(ctx) })
+	return site, nil
+}
+
+// site is the address under which people know the site.
+func (s *Settings) site(listener net.Listener) string {
+	if s.URL != "" {
+		return strings.TrimSuffix(s.URL, "/")
+	}
+	return "http://" + listener.Addr().String()
+}
+
+// follow prepares the database, if it is up, and starts to follow its flags in the background. It reports whether the
+// database is prepared; if it is not yet, later is called once it is.
+func (cmd serve) follow(ctx context.Context, store *models.Store, background *sync.WaitGroup, settings *Settings, s streams, later func()) (*service.FeatureFlagService, bool, error) {
 	down := cmd.prepare(ctx, store, settings)
 	if down != nil && !models.Unavailable(down) {
-		return nil, down
+		return nil, false, down
 	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout(down))
 	defer cancel()
@@ -73,15 +110,14 @@ func (cmd serve) follow(ctx context.Context, store *models.Store, background *sy
 		Logger:      s.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if down != nil {
 		s.log.Error("the database is down; it is prepared as soon as it is back", "error", down)
-		background.Go(func() { cmd.prepareLater(ctx, store, flags, settings, s) })
+		background.Go(func() { cmd.prepareLater(ctx, store, flags, settings, s, later) })
 	}
 	background.Go(func() { _ = flags.Run(ctx) })
-	background.Go(func() { _ = reporting.New(store, flags, reporting.Options{Logger: s.log}).Run(ctx) })
-	return flags, nil
+	return flags, down == nil, nil
 }
 
 // startTimeout is how long a start waits for the first revision: where the database is known to be down, hardly, since
@@ -114,7 +150,7 @@ func (serve) prepare(ctx context.Context, store *models.Store, settings *Setting
 
 // prepareLater goes on trying while the database is down, or is not as it must be. What is wrong is logged when it is
 // something new.
-func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, settings *Settings, s streams) {
+func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, settings *Settings, s streams, done func()) {
 	logged := ""
 	for {
 		select {
@@ -126,6 +162,7 @@ func (cmd serve) prepareLater(ctx context.Context, store *models.Store, flags *s
 		if err == nil {
 			s.log.Info("the database is back and prepared")
 			flags.Hint()
+			done()
 			return
 		}
 		if !models.Unavailable(err) && ctx.Err() == nil && err.Error() != logged {

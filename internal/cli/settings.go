@@ -28,6 +28,8 @@ type Settings struct {
 	SessionKey  string `name:"session-key" env:"SESSION_KEY" placeholder:"KEY" help:"Signs cookies: 32 random bytes or more, as hexadecimal or base64; several, newest first, are separated by commas. Required in production; otherwise made once and kept beside the database."`
 	LastGood    string `name:"last-good" env:"LAST_GOOD" placeholder:"FILE" help:"Keeps the last good rules for a start without the database (default: toprent-ENVIRONMENT.lastgood.json in the working folder)."`
 	Sample      string `env:"SAMPLE" enum:"auto,yes,no" default:"auto" help:"Fill an empty database with the flags of the sample site: yes, no, or auto, which is yes in development alone (default: ${default})."`
+
+	Access
 }
 
 // check refuses a wrong setting with the reason.
@@ -42,6 +44,9 @@ func (s *Settings) check(command string) error {
 		return nil
 	}
 	if err := checkAddress(s.Listen); err != nil {
+		return err
+	}
+	if err := s.Access.check(); err != nil {
 		return err
 	}
 	_, err := s.keys()

@@ -25,6 +25,7 @@ type Page struct {
 	Announcement string
 	Decisions    []Decision
 	Revision     int64
+	Settings     string // where the settings pages are; empty: there are none
 }
 
 // Decision is one line of the table at the foot of the page: what a flag is, and why.
@@ -45,6 +46,7 @@ func (s *Site) page(c *gin.Context, title string) Page {
 		Announcement: flags.String("announcement", ""),
 		Decisions:    decisions(flags),
 		Revision:     flags.Revision().Number,
+		Settings:     s.settings,
 	}
 	if person, ok := s.person(c); ok {
 		p.Person = &person

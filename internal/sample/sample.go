@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/toprent/flags/assets"
 	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/health"
 	"github.com/toprent/flags/internal/flagfile"
 	"github.com/toprent/flags/middleware"
@@ -35,6 +36,11 @@ type Config struct {
 	Keys   [][]byte // sign the cookies; the first one signs
 	Secure bool     // cookies only over https
 	Logger *slog.Logger
+
+	Directory *directory.Directory // remembers who was seen; optional
+
+	Settings     func(*gin.RouterGroup) error // mounts the settings pages; optional
+	SettingsPath string                       // where
 }
 
 // Site is the sample site.
@@ -44,6 +50,7 @@ type Site struct {
 	sessions *sessions.CookieStore
 	secure   bool
 	pages    *views.Pages
+	settings string // where the settings pages are; empty: there are none
 	log      *slog.Logger
 
 	subscriptions *subscriptions
@@ -70,7 +77,15 @@ func New(config Config) (http.Handler, error) {
 	if err := r.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	r.Use(gin.Recovery(), health.Middleware(config.Flags), gzip.Gzip(gzip.DefaultCompression), secure(), sameOrigin())
+	r.Use(gin.Recovery(), health.Middleware(config.Flags), gzip.Gzip(gzip.DefaultCompression))
+	if config.Settings != nil {
+		// Before what follows: the settings pages have their own policy, and are no pages whose visitors have flags.
+		if err := config.Settings(r.Group(config.SettingsPath)); err != nil {
+			return nil, err
+		}
+		s.settings = config.SettingsPath
+	}
+	r.Use(secure(), sameOrigin())
 	r.GET("/assets/*file", gin.WrapH(static))
 	r.Use(middleware.New(middleware.Config{
 		Flags:    s.flags,

@@ -20,7 +20,7 @@ type problemPage struct {
 // fail turns an error into a page. This is the one place that does.
 func (c *Context) fail(err error) {
 	if c.Writer.Written() {
-		c.App.Log.Error("a settings page broke off", "path", c.Request.URL.Path, "error", err)
+		c.App.Log.Error("a settings page broke off", "path", c.logPath(), "error", err)
 		return
 	}
 	var (
@@ -45,16 +45,24 @@ func (c *Context) fail(err error) {
 	case errors.Is(err, changes.ErrNoFlag):
 		c.problem(http.StatusNotFound, "There is no such flag", "It may be in another environment, or its key may be mistyped.")
 	case errors.Is(err, changes.ErrUnavailable), models.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
-		c.App.Log.Error("the settings pages cannot reach the database", "path", c.Request.URL.Path, "error", err)
+		c.App.Log.Error("the settings pages cannot reach the database", "path", c.logPath(), "error", err)
 		c.Header("Retry-After", "10")
 		c.problem(http.StatusServiceUnavailable, "The database cannot be reached", "Flags are served as before, but nothing can be seen or changed here until it is back. Nothing was lost: try again in a moment.")
 	case errors.Is(err, context.Canceled):
 		c.Status(499) // nobody is there to read it
 	default:
 		id := rand.Text()[:8]
-		c.App.Log.Error("a settings page failed", "path", c.Request.URL.Path, "id", id, "error", err)
+		c.App.Log.Error("a settings page failed", "path", c.logPath(), "id", id, "error", err)
 		c.problem(http.StatusInternalServerError, "This did not work", "It has been logged as "+id+". Nothing was changed unless a page says so.")
 	}
+}
+
+// logPath is the path as it may stand in a log: a one-time link must not.
+func (c *Context) logPath() string {
+	if c.Param("secret") != "" {
+		return c.FullPath()
+	}
+	return c.Request.URL.Path
 }
 
 func (c *Context) askToSignIn() {

@@ -85,11 +85,16 @@ func (a *App) GET(path string, need Need, h Handler) { a.handle(http.MethodGet, 
 func (a *App) POST(path string, need Need, h Handler) { a.handle(http.MethodPost, path, need, h) }
 
 func (a *App) handle(method, path string, need Need, h Handler) {
+	a.note(method, path, need)
+	a.group.Handle(method, path, func(c *gin.Context) { a.serve(c, need, h) })
+}
+
+// note keeps who may use a route.
+func (a *App) note(method, path string, need Need) {
 	if need.scope == nobody {
 		panic("shell: " + method + " " + path + " does not say who may use it")
 	}
 	a.needs[method+" "+a.fullPath(path)] = need
-	a.group.Handle(method, path, func(c *gin.Context) { a.serve(c, need, h) })
 }
 
 // serve lets the request in or not, and turns what went wrong into a page.

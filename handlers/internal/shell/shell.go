@@ -39,8 +39,11 @@ type App struct {
 	// SignOut is where a form is posted to sign out; empty: the host does that.
 	SignOut string
 
-	// Accounts says that people are managed here, not by a host.
-	Accounts bool
+	// Accounts are the people who sign in here; nil: a host says who is asking.
+	Accounts *access.Accounts
+
+	// Tokens let programs ask on people's behalf. Never nil.
+	Tokens *access.Tokens
 
 	// Home is the host's own start page, linked from the top; its name is Product.
 	Home, Product string
