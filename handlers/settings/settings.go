@@ -9,15 +9,18 @@ package settings
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 )
@@ -38,6 +41,9 @@ const (
 
 // Everywhere stands for all environments in Person.Roles.
 const Everywhere = access.Everywhere
+
+// Mail is the server that takes e-mail.
+type Mail = alerts.Mail
 
 // ErrNotSignedIn is what Config.Person returns if nobody is signed in.
 var ErrNotSignedIn = shell.ErrNotSignedIn
@@ -71,6 +77,21 @@ type Config struct {
 	// Secure keeps cookies to https. Set it in production.
 	Secure bool
 
+	// URL is where the pages are reached from outside, such as https://www.toprent.example/settings. Alerts link there;
+	// without it they carry no links.
+	URL string
+
+	// Mail is the server that takes e-mail for alerts. Without it, alerts go to chats and webhooks only.
+	Mail Mail
+
+	// Key seals, in the database, the addresses and secrets of alert channels: at least 16 bytes, better 32, of randomness,
+	// the same on all instances. Without it they are stored plainly, and the page for admins says so.
+	Key []byte
+
+	// AllowPrivateWebhooks is for hosts whose receivers are inside: webhooks may then go to private addresses, and by http.
+	// Off by default, so that nobody reaches through an alert what only this server can reach.
+	AllowPrivateWebhooks bool
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -101,11 +122,18 @@ func New(config Config) (*Settings, error) {
 	if config.Home == "" {
 		config.Home = "/"
 	}
-	return &Settings{app: &shell.App{
+	telling, err := alerts.New(config.Store, alerts.Options{Mail: config.Mail, Key: config.Key, URL: config.URL,
+		AllowPrivate: config.AllowPrivateWebhooks, Logger: config.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("settings.New: %w", err)
+	}
+	s := &Settings{app: &shell.App{
 		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
-		Directory: config.Directory, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
+		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
-	}}, nil
+	}}
+	s.runs = append(s.runs, telling.Run)
+	return s, nil
 }
 
 // Mount registers the pages under a group, such as r.Group("/settings").
@@ -128,8 +156,12 @@ func (s *Settings) Needs() map[string]string {
 	return needs
 }
 
-// Run does what goes on beside requests, until ctx is done.
+// Run does what goes on beside requests, until ctx is done: it sends alerts. Every instance may run it; each alert is sent
+// by one of them.
 func (s *Settings) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range s.runs {
+		group.Go(func() error { return run(ctx) })
+	}
+	return group.Wait()
 }

@@ -52,8 +52,13 @@ func (c *Context) Fragment(status int, name, block string, page any) error {
 
 // Done ends a form that did its work: the browser goes on to a page, which shows the notice once.
 func (c *Context) Done(notice string, to ...any) error {
+	return c.DoneAt(notice, c.App.Link(to...))
+}
+
+// DoneAt is Done for an address with a query. The address must be one of ours, from Link.
+func (c *Context) DoneAt(notice, address string) error {
 	c.setNotice(notice)
-	c.Redirect(http.StatusSeeOther, c.App.Link(to...))
+	c.Redirect(http.StatusSeeOther, address)
 	return nil
 }
 
