@@ -69,7 +69,7 @@ const (
 	sweep     = time.Hour           // between looks for what is to be forgotten
 )
 
-// Run follows and sends until ctx is done. What is being sent then is ended first, and tried again by whoever runs next.
+// Run follows and sends until ctx is done. What is being sent then is given back, for whoever runs next.
 func (a *Alerts) Run(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
@@ -167,15 +167,14 @@ func (a *Alerts) dispatch(ctx context.Context, l *lane, sending *sync.WaitGroup,
 // the claim has run out: that is why receivers may see an alert twice.
 func (a *Alerts) deliver(ctx context.Context, d models.AlertDelivery) {
 	result, err := a.attempt(ctx, d)
-	if ctx.Err() != nil && !result.OK {
-		return // not the receiver's fault: the claim runs out, and the next to run tries again
-	}
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	switch pause, again := wait(d.Attempts, result); {
+	case ctx.Err() != nil && !result.OK: // not the receiver's fault
+		err = a.store.PostponeAlert(noting, d, 0, "This server ended while it was sending.")
 	case err != nil:
 		err = fmt.Errorf("prepare alert %s: %w", d.ID, err)
-		if noted := a.store.PostponeAlert(noting, d, firstPause, "It could not be prepared: the database did not answer."); noted != nil {
+		if noted := a.store.PostponeAlert(noting, d, firstPause, "It could not be prepared: it is tried again."); noted != nil {
 			err = noted
 		}
 	case result.OK:
