@@ -71,6 +71,16 @@ func (r reader) identities(ctx context.Context) (map[string]FeatureFlag, error) 
 	return byID, nil
 }
 
+// FlagKeys returns the keys of all flags, by id.
+func (r reader) FlagKeys(ctx context.Context) (map[string]string, error) {
+	flags, err := r.identities(ctx)
+	keys := make(map[string]string, len(flags))
+	for id, flag := range flags {
+		keys[id] = flag.Name
+	}
+	return keys, err
+}
+
 // AddFlags adds flags that are new.
 func (tx *Tx) AddFlags(ctx context.Context, flags []FeatureFlag) error {
 	if len(flags) == 0 {

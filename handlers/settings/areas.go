@@ -1,25 +1,20 @@
 package settings
 
 import (
+	"github.com/toprent/flags/handlers/alerts"
+	"github.com/toprent/flags/handlers/api"
+	"github.com/toprent/flags/handlers/environments"
+	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/flags"
 	"github.com/toprent/flags/handlers/history"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/kill"
-	"github.com/toprent/flags/handlers/flag"
-	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/people"
+	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/rules"
 	"github.com/toprent/flags/handlers/segments"
-	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/subjects"
-	"github.com/toprent/flags/handlers/environments"
-	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/plans"
-	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/status"
-	"github.com/toprent/flags/handlers/api"
-	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/people"
+	"github.com/toprent/flags/handlers/subjects"
 )
 
 // areas are the parts of the pages, each a package of its own.
@@ -37,5 +32,6 @@ func areas() []func(*shell.App) {
 		status.Register,
 		people.Register,
 		api.Register,
+		alerts.Register,
 	}
 }

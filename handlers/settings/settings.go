@@ -9,6 +9,7 @@ package settings
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
@@ -41,6 +43,9 @@ const (
 
 // Everywhere stands for all environments in Person.Roles.
 const Everywhere = access.Everywhere
+
+// Mail is the server that takes e-mail.
+type Mail = alerts.Mail
 
 // ErrNotSignedIn is what Config.Person returns if nobody is signed in.
 var ErrNotSignedIn = shell.ErrNotSignedIn
@@ -78,6 +83,21 @@ type Config struct {
 	// Secure keeps cookies to https. Set it in production.
 	Secure bool
 
+	// URL is where the pages are reached from outside, such as https://www.toprent.example/settings. Alerts link there;
+	// without it they carry no links.
+	URL string
+
+	// Mail is the server that takes e-mail for alerts. Without it, alerts go to chats and webhooks only.
+	Mail Mail
+
+	// Key seals, in the database, the addresses and secrets of alert channels: at least 16 bytes, better 32, of randomness,
+	// the same on all instances. Without it they are stored plainly, and the page for admins says so.
+	Key []byte
+
+	// AllowPrivateWebhooks is for hosts whose receivers are inside: webhooks may then go to private addresses, and by http.
+	// Off by default, so that nobody reaches through an alert what only this server can reach.
+	AllowPrivateWebhooks bool
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -113,12 +133,18 @@ func New(config Config) (*Settings, error) {
 	if config.Accounts != nil {
 		config.Person = people.WhoIsAsking(config.Accounts, config.Secure)
 	}
+	telling, err := alerts.New(config.Store, alerts.Options{Mail: config.Mail, Key: config.Key, URL: config.URL,
+		AllowPrivate: config.AllowPrivateWebhooks, Logger: config.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("settings.New: %w", err)
+	}
 	s := &Settings{app: &shell.App{
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
 		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
-		Directory: config.Directory, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
+		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
+	s.runs = append(s.runs, telling.Run)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
@@ -145,11 +171,16 @@ func (s *Settings) Needs() map[string]string {
 	return needs
 }
 
-// Run does what goes on beside requests, until ctx is done and all of it has ended.
+// Run does what goes on beside requests, until ctx is done and all of it has ended: it sends alerts, and tells the other
+// instances how this one is doing. Every instance may run it; each alert is sent by one of them.
 func (s *Settings) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, run := range s.runs {
-		running.Go(func() { _ = run(ctx) })
+		running.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				s.app.Log.Error("settings: something that goes on beside requests has ended", "error", err)
+			}
+		})
 	}
 	<-ctx.Done()
 	running.Wait()

@@ -16,6 +16,7 @@ import (
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 	"github.com/toprent/flags/views"
@@ -28,6 +29,7 @@ type App struct {
 	Catalog   *catalog.Catalog
 	Flags     *service.FeatureFlagService // of this instance; nil: the pages run beside no site
 	Directory *directory.Directory        // who was seen; never nil
+	Alerts    *alerts.Alerts
 	Log       *slog.Logger
 
 	// Person says who is asking; ErrNotSignedIn if nobody is.
