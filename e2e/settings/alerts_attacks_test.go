@@ -206,7 +206,7 @@ func TestSecretsAreShownOnceAndStoredSealedAndNeverLogged(t *testing.T) {
 		}
 		refuses(t, "the test", tested.Body, secrets)
 		refuses(t, "the log", log.text(), secrets)
-		refuses(t, "the database", stored(t, store), secrets)
+		refuses(t, "the database", storedSecrets(t, store), secrets)
 		admin.Submits(admin.Opens("/alerts/channels/"+id+"/remove"), "/remove")
 		if row, err := store.AlertChannel(t.Context(), id); err != nil || row.Target+row.Secret+row.PreviousSecret != "" {
 			t.Errorf("a removed channel keeps its secrets: %v, %v", row, err)
@@ -227,7 +227,7 @@ func refuses(t *testing.T, where, text string, secrets []string) {
 }
 
 // stored is all text in the tables of alerts.
-func stored(t *testing.T, store *models.Store) string {
+func storedSecrets(t *testing.T, store *models.Store) string {
 	t.Helper()
 	channels, err := store.AlertChannels(t.Context())
 	if err != nil {

@@ -53,12 +53,12 @@ func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
 	watches(t, admin, everything, "production", "", "all")
 	watches(t, admin, oneFlag, "production", "new-home", "all")
 	watches(t, admin, kills, "production", "new-home", "kills")
-	publishes(t, site, "production", "winter-look", "snow is over") // everything
+	publishesFlag(t, site, "production", "winter-look", "snow is over") // everything
 	if _, err := site.Changes.Kill(t.Context(), "development", "new-home", "ada", "elsewhere"); err != nil {
 		t.Fatal(err)
 	}
 	chat.waits(t, 1)
-	publishes(t, site, "production", "new-home", "a start") // everything, one flag
+	publishesFlag(t, site, "production", "new-home", "a start") // everything, one flag
 	chat.waits(t, 3)
 	if _, err := site.Changes.Kill(t.Context(), "production", "new-home", "ada", "trouble"); err != nil { // all three
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
 }
 
 // publishes turns a flag's switch.
-func publishes(t testing.TB, site *settingstest.Site, environment, key, reason string) {
+func publishesFlag(t testing.TB, site *settingstest.Site, environment, key, reason string) {
 	t.Helper()
 	head, err := site.Store.Environment(t.Context(), environment)
 	if err != nil {
@@ -115,11 +115,11 @@ func TestWhatWasPublishedBeforeAWatchIsNotTold(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
 		site := settingstest.On(t, store, inside)
 		site.Sample()
-		publishes(t, site, "production", "winter-look", "before")
+		publishesFlag(t, site, "production", "winter-look", "before")
 		chat := newReceiver(t)
 		admin := site.As("admin")
 		watches(t, admin, channelAt(t, admin, "late", "slack", chat.URL), "", "", "all")
-		publishes(t, site, "production", "winter-look", "after")
+		publishesFlag(t, site, "production", "winter-look", "after")
 		if text := chat.waits(t, 1)[0].text(t); !strings.Contains(text, ": after") {
 			t.Errorf("told first: %q", text)
 		}
@@ -141,7 +141,7 @@ func TestManyInstancesSendEachAlertOnce(t *testing.T) {
 		}
 		const n = 20
 		for i := range n {
-			publishes(t, site, "production", "winter-look", "change "+string(rune('a'+i)))
+			publishesFlag(t, site, "production", "winter-look", "change "+string(rune('a'+i)))
 		}
 		program.waits(t, n)
 		until(t, "all is sent", func() bool {
@@ -244,7 +244,7 @@ func TestAReceiverThatHangsHoldsUpNobodyElse(t *testing.T) {
 	admin := site.As("admin")
 	watches(t, admin, channelAt(t, admin, "dead", "slack", slow.URL), "production", "", "all")
 	for i := range 10 { // more than are sent at once
-		publishes(t, site, "production", "winter-look", "change "+string(rune('a'+i)))
+		publishesFlag(t, site, "production", "winter-look", "change "+string(rune('a'+i)))
 	}
 	until(t, "the slow receiver has all it can hold", func() bool { return len(slow.all()) == 8 })
 	watches(t, admin, channelAt(t, admin, "quick", "slack", quick.URL), "", "", "kills")
