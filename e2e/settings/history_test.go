@@ -197,6 +197,27 @@ func TestSomebodySeesOnlyTheirEnvironmentsInTheHistory(t *testing.T) {
 	}
 }
 
+func TestAFeedThatIsKnownIsNotSentAgain(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	reader := site.As("viewer")
+	for _, path := range []string{"/settings/changes.atom", "/settings/changes/production/feed.json"} {
+		reader.Header.Del("If-None-Match")
+		tag := reader.Gets(path).Is(http.StatusOK).Header.Get("ETag")
+		reader.Header.Set("If-None-Match", `"other", W/`+tag)
+		if p := reader.Gets(path).Is(http.StatusNotModified); p.Body != "" {
+			t.Errorf("%s is sent again", path)
+		}
+		if _, err := site.Changes.Kill(t.Context(), "production", "reports", "ada", "x"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := site.Changes.Lift(t.Context(), "production", "reports", "ada", "x"); err != nil {
+			t.Fatal(err)
+		}
+		reader.Gets(path).Is(http.StatusOK)
+	}
+}
+
 // evil is a text that does harm wherever it is not escaped.
 const evil = `</title></script><script>alert(1)</script><img src=x onerror=alert(2)>" onfocus="alert(3)' ]]>&{{7*7}}` + "\u2028\u0001"
 

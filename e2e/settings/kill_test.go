@@ -70,7 +70,7 @@ func TestAFlagIsKilledAndLiftedWithReasons(t *testing.T) {
 			t.Error("killing twice published twice")
 		}
 
-		abe.Opens("/flags/winter-look/production/lift").Sees("Killed by abe@toprent.example", "it snows in July", "Everybody else gets “on”")
+		abe.Opens("/flags/winter-look/production/lift").Sees("Killed by abe@toprent.example", "it snows in July", "Everybody gets “on”")
 		p = posts(abe, "/flags/winter-look/production/lift", "reason=winter+is+back")
 		if p.Status != http.StatusSeeOther || killed(t, site, "production", "winter-look") {
 			t.Errorf("not lifted: %d to %s", p.Status, p.Location)

@@ -2,5 +2,8 @@
 
 package settings
 
-// slowdown is what the race detector costs: nothing, it is not there.
-const slowdown = 1
+// Without the race detector, pages are held to what is promised, with as much as is promised.
+const (
+	slowdown = 1
+	fraction = 1
+)

@@ -17,24 +17,25 @@ import (
 
 // A large configuration: what the pages are measured with.
 const (
-	largeFlags     = 1000
-	largeOverrides = 10000 // in production
-	largeSegments  = 300
+	largeFlags     = 1000 / fraction
+	largeOverrides = 10000 / fraction // in production
+	largeSegments  = 300 / fraction
 	largePlans     = 12
-	largeHistory   = 200 // revisions of production after the import
+	largeHistory   = 200 / fraction // revisions of production after the import
 )
 
 // largePages are the pages that are measured, by their paths below /settings. An area adds its own.
 func largePages() []string {
+	flag := largeKey(largeFlags / 2) // half of the overrides are of this one
 	return []string{
 		"/flags",
-		"/flags?q=rentals+of+part&sort=-owner&page=7",
+		"/flags?q=rentals+of+part&sort=-owner&page=2",
 		"/flags?kind=release&status=partial&in=production&sort=in:production",
-		"/flags/flag-0500/kill",
-		"/flags/flag-0500/production/kill",
-		"/flags/flag-0500/production/lift",
+		"/flags/" + flag + "/kill",
+		"/flags/" + flag + "/production/kill",
+		"/flags/" + flag + "/production/lift",
 		"/changes",
-		"/changes?author=team&flag=flag-0500&kind=publish",
+		"/changes?author=team&flag=" + flag + "&kind=import",
 		"/changes/production",
 		"/changes/production/1",
 		"/changes.atom",
@@ -67,7 +68,7 @@ func largeDocument() changes.Document {
 	}
 	// Half of them are of one flag, which its page has to bear.
 	for n := range production.Overrides[largeOverrides/2:] {
-		production.Overrides[largeOverrides/2+n].Flag = largeKey(500)
+		production.Overrides[largeOverrides/2+n].Flag = largeKey(largeFlags / 2)
 	}
 	return doc
 }
@@ -77,7 +78,7 @@ func largeKey(n int) string { return fmt.Sprintf("flag-%04d", n) }
 // largeDefinition is one environment, each somewhat other than the next.
 func largeDefinition(environment int) (def ruleset.Definition) {
 	for n := range largePlans {
-		def.Plans = append(def.Plans, ruleset.Plan{Key: fmt.Sprintf("plan-%d", n), Title: fmt.Sprintf("Plan %d", n), Rank: n * 10, Features: []string{largeKey(n), largeKey(n + 100)}})
+		def.Plans = append(def.Plans, ruleset.Plan{Key: fmt.Sprintf("plan-%d", n), Title: fmt.Sprintf("Plan %d", n), Rank: n * 10, Features: []string{largeKey(n), largeKey(n + 50)}})
 	}
 	for n := range largeSegments {
 		def.Segments = append(def.Segments, ruleset.Segment{Key: fmt.Sprintf("segment-%d", n), Title: fmt.Sprintf("Segment %d", n),

@@ -1,6 +1,8 @@
 package history
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -73,7 +75,7 @@ func (h *history) atom(c *shell.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the feed: %w", err)
 	}
-	c.Data(http.StatusOK, "application/atom+xml; charset=utf-8", append([]byte(xml.Header), body...))
+	send(c, "application/atom+xml; charset=utf-8", append([]byte(xml.Header), body...))
 	return nil
 }
 
@@ -133,8 +135,22 @@ func (h *history) json(c *shell.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the feed: %w", err)
 	}
-	c.Data(http.StatusOK, "application/feed+json; charset=utf-8", body)
+	send(c, "application/feed+json; charset=utf-8", body)
 	return nil
+}
+
+// send sends a feed, or only says that it is the one that the reader has already.
+func send(c *shell.Context, kind string, body []byte) {
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	c.Header("ETag", tag)
+	for known := range strings.SplitSeq(c.GetHeader("If-None-Match"), ",") {
+		if strings.TrimPrefix(strings.TrimSpace(known), "W/") == tag {
+			c.Status(http.StatusNotModified)
+			return
+		}
+	}
+	c.Data(http.StatusOK, kind, body)
 }
 
 // origin is where the pages are, as the request names it.

@@ -110,6 +110,9 @@ func comes(flag *catalog.Flag) []string {
 	for _, rule := range flag.Rules {
 		lines = append(lines, words.Rule(rule))
 	}
+	if len(lines) == 0 {
+		return []string{"Everybody gets “" + variant(flag.Otherwise) + "”."}
+	}
 	return append(lines, "Everybody else gets “"+variant(flag.Otherwise)+"”.")
 }
 
