@@ -62,11 +62,11 @@ type gatherer struct {
 	environments []*catalog.Environment // those that the person may see
 }
 
-// window is how far back evaluations are shown, and killWindow, kills.
+// How far back the page looks, and how much it shows.
 const (
 	days       = 30
 	killWindow = 90 * 24 * time.Hour
-	maxKills   = 50
+	maxKills   = 25
 	lately     = 24 * time.Hour // since when instances are shown
 )
 
