@@ -10,7 +10,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
-	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
@@ -363,7 +362,7 @@ func TestWhileTheDatabaseIsDownThePageShowsWhatTheInstanceKnowsAndNoSecrets(t *t
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store, func(c *settings.Config) {})
+	site := settingstest.On(t, store)
 	site.Sample()
 	site.Flags.Values(t.Context(), ruleset.Subject{User: "u-1"}).On("new-hone")
 	viewer, admin := site.As("viewer"), site.As("admin")
@@ -390,4 +389,21 @@ func TestWhileTheDatabaseIsDownThePageShowsWhatTheInstanceKnowsAndNoSecrets(t *t
 	}
 	reports(t, site) // what was found meanwhile is not lost
 	viewer.Opens("/health").Sees("Reachable", "new-hone")
+}
+
+func TestAPasswordOfTheDatabaseIsOnNoPage(t *testing.T) {
+	store, err := models.Open(t.Context(), "postgres://flags:s3cret-word@127.0.0.1:1/flags?connect_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	site := settingstest.On(t, store)
+	for _, person := range []string{"admin", "viewer"} {
+		for _, path := range []string{"/settings/health", "/settings/health.json"} {
+			if p := site.As(person).Gets(path).Is(http.StatusServiceUnavailable); strings.Contains(p.Body, "s3cret") || person == "viewer" && strings.Contains(p.Body, "127.0.0.1:1") {
+				t.Errorf("%s reads on %s: %s", person, path, p.Body)
+			}
+		}
+	}
+	site.As("admin").Gets("/settings/health").Sees("failed to connect", "fallbacks")
 }

@@ -133,7 +133,8 @@ func this(c *shell.Context) *This {
 
 // fromMemory is what this instance knows while the database cannot be reached.
 func fromMemory(c *shell.Context, because error) Overview {
-	o := Overview{Now: time.Now().UTC(), Database: Database{Kind: c.App.Store.Dialect()}, This: this(c)}
+	o := Overview{Now: time.Now().UTC(), Database: Database{Kind: c.App.Store.Dialect()}, This: this(c),
+		Instances: []Instance{}, Malformed: []Malformed{}, Failures: []Failure{}, Unknown: []Unknown{}, Rates: []Rate{}, Kills: []Kill{}}
 	if isAdmin(c) {
 		o.Database.Error = because.Error()
 	}
