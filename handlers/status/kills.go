@@ -1,7 +1,9 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,13 +18,14 @@ type Kill struct {
 	Flag        string        `json:"flag"`
 	Author      string        `json:"author"`
 	At          time.Time     `json:"at"`
-	Took        time.Duration `json:"took"`    // until the last instance adopted it that did, in nanoseconds
-	Minutes     float64       `json:"minutes"` // the same
-	Last        string        `json:"last"`    // the host that was last
-	Adopted     int           `json:"adopted"` // instances that adopted it
-	Waiting     int           `json:"waiting"` // that run and have not said that they did
-	Lost        int           `json:"lost"`    // that ended, or fell silent, before they said so
-	Reached     []Reached     `json:"reached"`
+	Took        time.Duration `json:"took"`      // until the last instance adopted it that did, in nanoseconds
+	Minutes     float64       `json:"minutes"`   // the same
+	Last        string        `json:"last"`      // the host that was last
+	Adopted     int           `json:"adopted"`   // instances that adopted it
+	Waiting     int           `json:"waiting"`   // that run and have not said that they did
+	Lost        int           `json:"lost"`      // that ended, or fell silent, before they said so
+	Instances   int           `json:"instances"` // that ran at the kill
+	Reached     []Reached     `json:"reached"`   // of these, those that matter most
 }
 
 // Reached is how an instance that ran at the kill got it.
@@ -58,7 +61,12 @@ func (g *gatherer) kills(rows []models.Instance) ([]Kill, error) {
 	if err != nil {
 		return nil, err
 	}
-	adoptions, err := g.App.Store.KillAdoptions(g.ctx, since)
+	kills = slices.DeleteFunc(kills, func(k models.Kill) bool { return g.environment(k.Environment) == nil })
+	kills = kills[:min(len(kills), maxKills)]
+	if len(kills) == 0 {
+		return []Kill{}, nil
+	}
+	adoptions, err := g.App.Store.KillAdoptions(g.ctx, kills[len(kills)-1].PublishedAt.Time)
 	if err != nil {
 		return nil, err
 	}
@@ -77,14 +85,12 @@ func (g *gatherer) kills(rows []models.Instance) ([]Kill, error) {
 	}
 	out := []Kill{}
 	for _, row := range kills {
-		if g.environment(row.Environment) == nil || len(out) == maxKills {
-			continue
-		}
 		k := Kill{Environment: row.Environment, Revision: row.Revision, Flag: row.Flag, Author: row.Author, At: row.PublishedAt.Time}
 		for _, a := range byKill[kill{row.Environment, row.Revision}] {
 			k.add(a, instances, g.now)
 		}
-		k.Minutes = k.Took.Minutes()
+		k.Minutes, k.Instances = k.Took.Minutes(), len(k.Reached)
+		k.shorten()
 		out = append(out, k)
 	}
 	return out, nil
@@ -112,6 +118,23 @@ func (k *Kill) add(a models.KillAdoption, instances map[string]models.Instance, 
 		k.Lost++
 	}
 	k.Reached = append(k.Reached, r)
+}
+
+// maxReached is how many instances are shown for each kill.
+const maxReached = 20
+
+// shorten keeps those that did not adopt the kill, and then those that took longest.
+func (k *Kill) shorten() {
+	slices.SortStableFunc(k.Reached, func(a, b Reached) int {
+		if (a.How == "adopted") != (b.How == "adopted") {
+			if b.How == "adopted" {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.Took, a.Took)
+	})
+	k.Reached = k.Reached[:min(len(k.Reached), maxReached)]
 }
 
 // span writes how long something took, for people.

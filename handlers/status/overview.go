@@ -62,11 +62,11 @@ type gatherer struct {
 	environments []*catalog.Environment // those that the person may see
 }
 
-// window is how far back evaluations are shown, and killWindow, kills.
+// How far back the page looks, and how much it shows.
 const (
 	days       = 30
 	killWindow = 90 * 24 * time.Hour
-	maxKills   = 50
+	maxKills   = 25
 	lately     = 24 * time.Hour // since when instances are shown
 )
 
@@ -133,7 +133,8 @@ func this(c *shell.Context) *This {
 
 // fromMemory is what this instance knows while the database cannot be reached.
 func fromMemory(c *shell.Context, because error) Overview {
-	o := Overview{Now: time.Now().UTC(), Database: Database{Kind: c.App.Store.Dialect()}, This: this(c)}
+	o := Overview{Now: time.Now().UTC(), Database: Database{Kind: c.App.Store.Dialect()}, This: this(c),
+		Instances: []Instance{}, Malformed: []Malformed{}, Failures: []Failure{}, Unknown: []Unknown{}, Rates: []Rate{}, Kills: []Kill{}}
 	if isAdmin(c) {
 		o.Database.Error = because.Error()
 	}
