@@ -121,7 +121,7 @@ func showEdit(c *shell.Context) error {
 func edit(c *shell.Context) error {
 	page, err := openEdit(c)
 	if err != nil {
-		return err
+		return keptForm(c, err, "flag/edit", func(f *shell.Form) any { return editPage{FlagHead: headOf(c, "definition"), Form: f} })
 	}
 	if page.Form, err = c.Form(); err != nil {
 		return err

@@ -2,14 +2,12 @@ package flag
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
-	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -108,12 +106,4 @@ func holders(flag *catalog.Flag, now time.Time) (held []*catalog.Override) {
 		}
 	}
 	return held
-}
-
-// titleOf is a flag's title, or its key if nobody gave it one.
-func titleOf(about models.FeatureFlag) string {
-	if title := strings.TrimSpace(about.Title); title != "" {
-		return title
-	}
-	return about.Name
 }

@@ -74,7 +74,7 @@ func showNew(c *shell.Context) error {
 func create(c *shell.Context) error {
 	page, err := openNew(c)
 	if err != nil {
-		return err
+		return keptForm(c, err, "flag/new", newFrom(c))
 	}
 	if page.Form, err = c.Form(); err != nil {
 		return err

@@ -83,7 +83,7 @@ func showSettings(c *shell.Context) error {
 func saveSettings(c *shell.Context) error {
 	page, p, err := openSettings(c)
 	if err != nil {
-		return err
+		return keptForm(c, err, "flag/settings", settingsFrom(c))
 	}
 	if page.Form, err = c.Form(); err != nil {
 		return err
@@ -215,5 +215,6 @@ func settingsConflict(p place, theirs, yours ruleset.Flag) views.Conflict {
 		}),
 		line("Who may get it", func(f ruleset.Flag) string { return fromPlan(f.TierRequired) }),
 		line("Client-visible", func(f ruleset.Flag) string { return map[bool]string{true: "yes", false: "no"}[f.ClientVisible] }),
+		{Field: "Rules and state", Theirs: sentence(p.in, p.flag), Yours: "(stay as theirs are)"},
 	}}
 }

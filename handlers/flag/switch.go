@@ -51,6 +51,7 @@ type switchPage struct {
 	More       int // of those, how many are not listed
 	RequiredBy []string
 	MayKill    bool
+	Unknown    bool // the database cannot be reached, so nothing is known of the flag
 	Conflicts  []views.Conflict
 }
 
@@ -95,7 +96,7 @@ func doSwitch(which func() act) shell.Handler {
 	return func(c *shell.Context) error {
 		page, p, err := askFor(c, which())
 		if err != nil {
-			return err
+			return keptForm(c, err, "flag/switch", switchFrom(c, which()))
 		}
 		if page.Form, err = c.Form(); err != nil {
 			return err

@@ -85,8 +85,11 @@ func setVariants(flag *ruleset.Flag, rows []variantRow, f *shell.Form) {
 		if wrong != "" {
 			refuseRow(f, "variant.value", i, wrong)
 		}
-		if row.Name == "" {
+		switch {
+		case row.Name == "":
 			refuseRow(f, "variant.name", i, "Give the variant a name.")
+		case !ruleset.ValidVariant(row.Name):
+			refuseRow(f, "variant.name", i, "Use letters, digits, dots, dashes and underscores; begin with a letter or a digit.")
 		}
 		flag.Variants = append(flag.Variants, ruleset.Variant{Name: row.Name, Value: value})
 		for _, choice := range []struct {
