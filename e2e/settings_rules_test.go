@@ -131,7 +131,12 @@ func drag(b tab, rule, below string) {
 	at := func(script string) point {
 		return evaluated[point](b, `(() => { const box = `+script+`.getBoundingClientRect(); return { X: box.x + box.width / 2, Y: box.y + box.height / 2 }; })()`)
 	}
-	b.runs(fmt.Sprintf(`document.querySelector("%s [data-grip]").scrollIntoView({ block: "center", behavior: "instant" })`, rule))
+	// Where the page is still gliding to would not be where the handle is.
+	b.runs(fmt.Sprintf(`document.documentElement.style.scrollBehavior = "auto"; document.querySelector("%s [data-grip]").scrollIntoView({ block: "center", behavior: "instant" })`, rule))
+	b.comesToSee(fmt.Sprintf(`new Promise((done) => requestAnimationFrame(() => {
+		const grip = document.querySelector("%s [data-grip]"), top = grip.getBoundingClientRect().top;
+		requestAnimationFrame(() => done(top > 0 && grip.getBoundingClientRect().top == top));
+	}))`, rule))
 	from := at(fmt.Sprintf(`document.querySelector("%s [data-grip]")`, rule))
 	left := chromedp.Button("left")
 	b.do("press the mouse", chromedp.MouseEvent(chromedp.MousePressed, from.X, from.Y, left, chromedp.ClickCount(1)))
