@@ -173,21 +173,30 @@
   });
   form.addEventListener("change", soon);
 
-  // Dragging by the handle, with a mouse, a pen or a finger.
+  // Dragging by the handle, with a mouse, a pen or a finger. Meanwhile rules show their heads alone, so that the way is
+  // short; the one that is dragged stays under the pointer.
   form.addEventListener("pointerdown", (event) => {
     const grip = event.target.closest("[data-grip]");
     if (!grip || event.button !== 0) return;
     event.preventDefault();
     const rule = grip.closest("[data-rule]");
     const from = numberOf(rule);
-    rule.classList.add("dragged");
+    const list = rule.parentElement;
+    const begin = () => {
+      if (list.classList.contains("dragging")) return;
+      const top = grip.getBoundingClientRect().top;
+      rule.classList.add("dragged");
+      list.classList.add("dragging");
+      scrollBy({ top: grip.getBoundingClientRect().top - top, behavior: "instant" });
+    };
     const drag = (at) => {
+      begin();
       for (const other of itemsOf(rule.parentElement)) {
         if (other === rule) continue;
         const box = other.getBoundingClientRect();
         const above = other.compareDocumentPosition(rule) & Node.DOCUMENT_POSITION_FOLLOWING;
-        if (above && at.clientY < box.top + Math.min(box.height / 2, 60)) return other.before(rule);
-        if (!above && at.clientY > box.bottom - Math.min(box.height / 2, 60)) other.after(rule);
+        if (above && at.clientY < box.top + box.height / 2) return other.before(rule);
+        if (!above && at.clientY > box.bottom - box.height / 2) other.after(rule);
       }
     };
     const drop = () => {
@@ -195,6 +204,8 @@
       removeEventListener("pointerup", drop);
       removeEventListener("pointercancel", drop);
       rule.classList.remove("dragged");
+      list.classList.remove("dragging");
+      rule.scrollIntoView({ block: "nearest" });
       changed();
       if (numberOf(rule) !== from) announce("Moved to place " + numberOf(rule) + " of " + itemsOf(rule.parentElement).length + ".");
     };

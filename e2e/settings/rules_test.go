@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/ruleset"
 )
@@ -310,6 +311,19 @@ func TestAnotherSiteCannotPostRulesOrSegments(t *testing.T) {
 func TestRulesOfAnArchivedOrAbsentFlagCannotBeChanged(t *testing.T) {
 	site := sampleSite(t)
 	eve := site.As("editor")
+	p := eve.Opens("/flags/winter-look/staging/rules")
+	versions, err := site.Changes.Versions(t.Context(), "staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := versions[changes.Item{Kind: changes.ItemFlag, Key: "winter-look"}]
+	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "staging", Author: "test", Edits: []changes.Edit{changes.ArchiveFlag{Key: "winter-look", Base: base}}}); err != nil {
+		t.Fatal(err)
+	}
+	eve.Submits(p, "/flags/winter-look/staging/rules", "do", "").Is(http.StatusConflict).Sees("archived")
+	if n := eve.Opens("/flags/winter-look/staging/rules").Find("main form").Length(); n != 0 {
+		t.Error("an archived flag's rules can be edited")
+	}
 	for _, path := range []string{"/flags/none/development/rules", "/flags/new-home/nowhere/rules"} {
 		eve.Gets("/settings" + path).Is(http.StatusNotFound)
 		eve.Posts(path, "base", "1").Is(http.StatusNotFound)

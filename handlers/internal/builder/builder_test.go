@@ -130,7 +130,7 @@ func someRule() *rapid.Generator[ruleset.Rule] {
 		r.Name = rapid.SampledFrom([]string{"", "a <rule>", "\"", " padded "}).Draw(t, "name")
 		r.Seed = rapid.SampledFrom([]string{"", "own"}).Draw(t, "seed")
 		if rapid.Bool().Draw(t, "conditional") {
-			r.When = ptr(someCondition(4).Draw(t, "when"))
+			r.When = ptr(someCondition(3).Draw(t, "when"))
 		}
 		share := rapid.Custom(func(t *rapid.T) ruleset.Share {
 			return ruleset.Share(rapid.Uint32Range(0, uint32(ruleset.Everyone)).Draw(t, "share"))
@@ -161,7 +161,7 @@ func fresh(t testing.TB) *builder.Builder {
 func TestRulesComeBackFromTheFormAsTheyWere(t *testing.T) {
 	p := pages(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		rules := rapid.SliceOfN(someRule(), 0, 4).Draw(rt, "rules")
+		rules := rapid.SliceOfN(someRule(), 0, 3).Draw(rt, "rules")
 		written := fresh(t)
 		written.SetRules(rules, "off")
 		read := builder.New(variants, written.Segments, nil, time.UTC) // the form says in which zone it was written
@@ -181,13 +181,14 @@ func TestRulesComeBackFromTheFormAsTheyWere(t *testing.T) {
 func TestButtonsLoseNothingThatWasTyped(t *testing.T) {
 	p := pages(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		rules := rapid.SliceOfN(someRule(), 2, 4).Draw(rt, "rules")
+		rules := rapid.SliceOfN(someRule(), 2, 3).Draw(rt, "rules")
 		b := fresh(t)
 		b.SetRules(rules, "off")
-		for _, do := range []string{"up:rules.1", "add-condition:rules.0.when", "duplicate:rules.1", "remove:rules.2", "down:rules.0", "add-rule"} {
+		for _, do := range [][2]string{{"up:rules.1", "add-condition:rules.0.when"}, {"duplicate:rules.1", "remove:rules.2"}, {"down:rules.0", "add-rule"}} {
 			next := fresh(t)
 			next.ReadRules(posted(rt, p, b))
-			next.Do(do)
+			next.Do(do[0])
+			next.Do(do[1])
 			b = next
 		}
 		got, _ := b.Result()
@@ -206,7 +207,7 @@ func TestButtonsLoseNothingThatWasTyped(t *testing.T) {
 func TestAMistakeIsShownBesideItsField(t *testing.T) {
 	p := pages(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		rules := rapid.SliceOfN(someRule(), 1, 4).Draw(rt, "rules")
+		rules := rapid.SliceOfN(someRule(), 1, 3).Draw(rt, "rules")
 		written := fresh(t)
 		written.SetRules(rules, "off")
 		form := posted(rt, p, written)
@@ -231,7 +232,7 @@ func FuzzHostileForms(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, do string) {
 		form, err := url.ParseQuery(body)
 		if err != nil {
-			t.Skip("no form")
+			return // refused before it is read
 		}
 		b := builder.New(variants, nil, nil, time.UTC)
 		b.ReadRules(form)
