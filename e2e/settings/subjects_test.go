@@ -360,7 +360,7 @@ func TestWhoBrowsesTheHostIsInTheDirectory(t *testing.T) {
 			break
 		}
 	}
-	site.As("viewer").Opens("/subjects/development").Sees("u-guest", "t-guest", "country DE", "1 browser came that was not known")
+	site.As("viewer").Opens("/subjects/development").Sees("u-guest", "t-guest", "country DE", "not known")
 }
 
 func TestADatabaseThatIsAwayLosesNothingThatWasTyped(t *testing.T) {
