@@ -12,6 +12,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -359,5 +360,27 @@ func TestWhoBrowsesTheHostIsInTheDirectory(t *testing.T) {
 			break
 		}
 	}
-	site.As("viewer").Opens("/subjects/development").Sees("u-guest", "t-guest", "country DE", "1 browser came that was not known")
+	site.As("viewer").Opens("/subjects/development").Sees("u-guest", "t-guest", "country DE", "not known")
+}
+
+func TestADatabaseThatIsAwayLosesNothingThatWasTyped(t *testing.T) {
+	server := pgtest.Server(t)
+	store, err := models.Open(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	site := settingstest.On(t, store)
+	site.Sample()
+	editor := site.As("editor")
+	one, list := editor.Opens("/flags/checkout/development/overrides/one"), editor.Opens("/flags/checkout/development/overrides/paste")
+	server.Stop()
+	p := editor.Submits(one, "/overrides/one", "id", "u-1", "variant", "short", "reason", "long thought about").Is(http.StatusServiceUnavailable)
+	kept := editor.Submits(list, "/overrides/paste", "ids", "u-2\nu-3", "variant", "short", "reason", "beta").Is(http.StatusServiceUnavailable)
+	if reason, _ := p.Find("#reason").Attr("value"); reason != "long thought about" {
+		t.Errorf("the reason that was typed is %q", reason)
+	}
+	server.Start()
+	editor.Submits(p, "/overrides/one").Is(http.StatusOK).Sees("u-1 now has short")
+	editor.Submits(kept, "/overrides/paste").Is(http.StatusOK).Sees("2 new")
 }

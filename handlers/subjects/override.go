@@ -70,7 +70,7 @@ func overrideFor(flag *catalog.Flag, user, tenant string) *catalog.Override {
 func saveOverride(c *shell.Context) error {
 	head, environment, err := flagIn(c, "overrides")
 	if err != nil {
-		return err
+		return unsaved(c, err)
 	}
 	form, err := c.Form()
 	if err != nil {

@@ -42,7 +42,7 @@ func pasteOverrides(c *shell.Context) error {
 func savePasted(c *shell.Context) error {
 	head, environment, err := flagIn(c, "overrides")
 	if err != nil {
-		return err
+		return unsaved(c, err)
 	}
 	form, err := c.Form()
 	if err != nil {
