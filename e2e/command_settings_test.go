@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pgtest"
+	"github.com/toprent/flags/models/sqlite"
 )
 
 func TestAWrongSettingIsRefusedWithTheReason(t *testing.T) {
@@ -100,4 +104,23 @@ func TestCommandsThatNeedADatabaseMakeNone(t *testing.T) {
 	if files := c.files(); len(files) != 1 {
 		t.Errorf("they made %v", files)
 	}
+}
+
+func TestAnEnvironmentThatTheDatabaseLacksIsRefusedWithThoseThatExist(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t)
+	c.does("migrate")
+	words := []string{`"preview"`, "no such environment", "development, staging, production"}
+	preview := c.with("ENVIRONMENT=preview")
+	preview.refuses(1, words, "serve")
+	preview.refuses(1, words, "recall", "--reason=now")
+	store, err := sqlite.Open(t.Context(), filepath.Join(c.dir, "toprent.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = changes.New(store).AddEnvironment(t.Context(), changes.NewEnvironment{Name: "preview", Title: "Preview", Author: "ann"})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	preview.does("recall", "--reason=now")
 }

@@ -37,8 +37,8 @@ func (r reader) TenantPlans(ctx context.Context, tenant string, limit int) ([]Te
 
 // TenantsByPlan counts the tenants that are on each plan.
 func (r reader) TenantsByPlan(ctx context.Context) (map[string]int, error) {
-	return r.counts(r.with(ctx).Table("tenant_plans AS t").Select("plan AS key, count(*) AS total").
-		Where("NOT EXISTS (SELECT 1 FROM tenant_plans AS newer WHERE newer.org_id = t.org_id AND newer.id > t.id)").Group("plan"))
+	return r.counts(r.with(ctx).Model(&TenantPlan{}).Select("plan AS key, count(*) AS total").
+		Where("id IN (SELECT max(id) FROM tenant_plans GROUP BY org_id)").Group("plan"))
 }
 
 // AddTenantPlan gives a tenant a plan.

@@ -255,3 +255,33 @@ func TestOneOfManyWhoAddTheSameEnvironmentSucceeds(t *testing.T) {
 		}
 	})
 }
+
+func TestNothingTypedIsLostWhileTheDatabaseIsAway(t *testing.T) {
+	store, err := models.Open(t.Context(), "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	ada := settingstest.On(t, store).As("admin")
+	for path, kept := range map[string][]string{
+		"/new-plan/production":            {"#key", "#title", "#rank", "#reason", "[name=feature][checked]"},
+		"/plans/production/pro/edit":      {"#title", "#rank", "#reason", "[name=feature][checked]"},
+		"/plan-ranks/production":          {"[name=rank-pro]"},
+		"/tenant/plan":                    {"[name=plan] option[selected]", "[name=tenant]"},
+		"/tenant/add-on":                  {"[name=feature] option[selected]", "[name=tenant]"},
+		"/new-environment":                {"#name", "#title", "#reason", "[name=from] option[selected]", "#protected[checked]"},
+		"/environments/production/edit":   {"#title", "#protected[checked]"},
+		"/environments/production/recall": {"#reason"},
+	} {
+		p := ada.Posts(path, "key", "7", "title", "7", "rank", "7", "rank-pro", "7", "reason", "7", "feature", "7", "plan", "7", "tenant", "7", "base", "7", "base-pro", "7",
+			"name", "seven", "from", "7", "protected", "on").Is(http.StatusServiceUnavailable).Sees("The database cannot be reached", "still here")
+		for _, field := range kept {
+			if got, _ := p.Find(field).Attr("value"); got != "7" && got != "seven" && got != "on" {
+				t.Errorf("%s: %s is %q", path, field, got)
+			}
+		}
+		if base := p.Find("[name^=base]"); base.Length() > 0 && base.AttrOr("value", "") != "7" {
+			t.Errorf("%s: the base is %q", path, base.AttrOr("value", ""))
+		}
+	}
+}

@@ -313,7 +313,7 @@ func TestAPlanKeepsArchivedFlagsThatItLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := eve.Opens("/plans/development/free/edit").Sees("archived or not here")
+	p := eve.Opens("/plans/development/free/edit").Sees("not offered here any more")
 	eve.Submits(p, "/edit", "title", "Free of charge").Is(http.StatusOK)
 	if got := storedPlan(t, site, "development", "free"); !slices.Equal(got.Features, []string{"sms"}) {
 		t.Errorf("lists %v", got.Features)

@@ -36,7 +36,7 @@ func add(c *shell.Context) error {
 	defer cancel()
 	p := formPage{Form: form}
 	if err := knows(ctx, c, form); err != nil {
-		return err
+		return again(c, p, err)
 	}
 	if !form.OK() {
 		return renderForm(c, http.StatusUnprocessableEntity, p)
@@ -56,8 +56,8 @@ func knows(ctx context.Context, c *shell.Context, form *shell.Form) error {
 		return nil
 	}
 	all, err := c.App.Store.Environments(ctx)
-	if form.Unavailable(err) {
-		return nil
+	if err != nil {
+		return err
 	}
 	for _, e := range all {
 		if e.Name == form.Get("from") {
@@ -65,7 +65,7 @@ func knows(ctx context.Context, c *shell.Context, form *shell.Form) error {
 		}
 	}
 	form.Refuse("from", "There is no such environment to copy.")
-	return err
+	return nil
 }
 
 func edit(c *shell.Context) error {
@@ -139,6 +139,10 @@ func renderForm(c *shell.Context, status int, p formPage) error {
 	name := "New environment"
 	if p.Name != "" {
 		name = "Edit " + p.Name
+	}
+	if status == http.StatusServiceUnavailable {
+		p.Page, p.From = c.Offline(name, "environments"), []views.Choice{{Value: p.Form.Get("from"), Label: cmp.Or(p.Form.Get("from"), "Nothing: it begins empty")}}
+		return c.Render(status, "environments/form", p)
 	}
 	page, err := c.Page(name, "environments")
 	if err != nil {

@@ -38,6 +38,9 @@ func recall(c *shell.Context) error {
 }
 
 func renderRecall(c *shell.Context, status int, form *shell.Form) error {
+	if status == http.StatusServiceUnavailable {
+		return c.Render(status, "environments/recall", recallPage{c.Offline("Apply now", "environments"), form, models.Environment{Name: c.Param("env"), Title: c.Param("env")}})
+	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	page, err := c.Page("Apply now", "environments")

@@ -55,7 +55,7 @@ func add(c *shell.Context) error {
 	}
 	e, err := c.Environment()
 	if err != nil {
-		return err
+		return again(c, form, formPage{}, err)
 	}
 	form.Require("A key is required: it names the plan in rules, files and code, and never changes.", "key")
 	plan := read(form, e, ruleset.Plan{Key: form.Get("key")})
@@ -91,15 +91,15 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	was := ruleset.Plan{Key: c.Param("plan")}
+	p := formPage{Key: was.Key, Name: was.Key, Base: base(form, "base")}
 	e, err := c.Environment()
 	if err != nil {
-		return err
+		return again(c, form, p, err)
 	}
-	was := ruleset.Plan{Key: c.Param("plan")}
 	if present, ok := e.Plan(was.Key); ok {
-		was = present.Plan
+		was, p.Name = present.Plan, title(present)
 	}
-	p := formPage{Key: was.Key, Name: cmp.Or(was.Title, was.Key), Base: base(form, "base")}
 	plan := read(form, e, was)
 	if form.OK() {
 		err = publish(c, form, changes.PutPlan{Plan: plan, Base: p.Base})
@@ -202,6 +202,10 @@ func renderForm(c *shell.Context, status int, p formPage) error {
 	if p.Key != "" {
 		name = "Edit " + p.Name
 	}
+	if status == http.StatusServiceUnavailable {
+		p.Page, p.Choices = c.Offline(name, "plans"), choicesOf(nil, p.Key, p.Form.All("feature"))
+		return c.Render(status, "plans/form", p)
+	}
 	page, err := c.Page(name, "plans")
 	if err != nil {
 		return err
@@ -233,7 +237,7 @@ func choicesOf(all []Feature, plan string, checked []string) []choice {
 	for _, key := range checked {
 		if !offered[key] {
 			offered[key] = true
-			choices = append(choices, choice{Key: key, Title: key, Note: "archived or not here", Checked: true})
+			choices = append(choices, choice{Key: key, Title: key, Note: "not offered here any more", Checked: true})
 		}
 	}
 	return choices

@@ -1,8 +1,11 @@
 package plans
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/catalog"
@@ -41,11 +44,14 @@ func rank(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	p := ranksPage{Form: form}
 	e, err := c.Environment()
+	if form.Unavailable(err) {
+		return renderRanks(c, http.StatusServiceUnavailable, p)
+	}
 	if err != nil {
 		return err
 	}
-	p := ranksPage{Form: form}
 	edits := readRanks(form, e)
 	if !form.OK() {
 		return renderRanks(c, http.StatusUnprocessableEntity, p)
@@ -98,6 +104,10 @@ func compareRanks(conflict *changes.ConflictError, form *shell.Form) []views.Con
 }
 
 func renderRanks(c *shell.Context, status int, p ranksPage) error {
+	if status == http.StatusServiceUnavailable {
+		p.Page, p.Plans = c.Offline("Rank the plans", "plans"), typedPlans(p.Form)
+		return c.Render(status, "plans/ranks", p)
+	}
 	page, err := c.Page("Rank the plans", "plans")
 	if err != nil {
 		return err
@@ -108,4 +118,14 @@ func renderRanks(c *shell.Context, status int, p ranksPage) error {
 	}
 	p.Page, p.Plans, p.Protected = page, e.Plans, e.Protected
 	return c.Render(status, "plans/ranks", p)
+}
+
+// typedPlans are the plans whose ranks somebody has typed, for a form that is shown while the database is away.
+func typedPlans(form *shell.Form) (plans []*catalog.Plan) {
+	for _, name := range slices.Sorted(maps.Keys(form.Values)) {
+		if key, ok := strings.CutPrefix(name, rankOf); ok && ruleset.ValidKey(key) {
+			plans = append(plans, &catalog.Plan{Plan: ruleset.Plan{Key: key}})
+		}
+	}
+	return plans
 }

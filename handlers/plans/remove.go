@@ -39,8 +39,6 @@ func remove(c *shell.Context) error {
 		return renderRemove(c, http.StatusConflict, form)
 	case form.Refused(err, func(ruleset.Problem) string { return "" }):
 		return renderRemove(c, http.StatusUnprocessableEntity, form)
-	case form.Unavailable(err):
-		return renderRemove(c, http.StatusServiceUnavailable, form)
 	}
 	return err
 }

@@ -102,7 +102,7 @@ func addAddOn(c *shell.Context) error {
 	form.Require("Choose a feature.", "feature")
 	offered, err := addOnChoices(ctx, c, nil)
 	if err != nil {
-		return err
+		return refusedTenant(c, form, p, err)
 	}
 	if !slices.ContainsFunc(offered, func(o views.Choice) bool { return o.Value == form.Get("feature") }) {
 		form.Refuse("feature", "This flag needs no plan in any environment, so it cannot be an add-on.")

@@ -116,6 +116,9 @@ func tenantURL(c *shell.Context, id string) string {
 }
 
 func renderTenant(c *shell.Context, status int, p tenantPage) error {
+	if status == http.StatusServiceUnavailable {
+		return renderTenantOffline(c, p)
+	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	page, err := c.Page(p.ID, "plans")
@@ -136,6 +139,26 @@ func renderTenant(c *shell.Context, status int, p tenantPage) error {
 		p.AddOnForm = shell.NewForm()
 	}
 	return c.Render(status, "plans/tenant", p)
+}
+
+// renderTenantOffline shows the forms alone, with what was chosen, since nothing can be read.
+func renderTenantOffline(c *shell.Context, p tenantPage) error {
+	p.Page, p.MayEdit = c.Offline(p.ID, "plans"), true
+	if p.Form != nil {
+		p.Plans, p.Plan.ID = typed(p.Form, "plan"), base(p.Form, "base")
+	} else {
+		p.Form = shell.NewForm()
+	}
+	if p.AddOnForm != nil {
+		p.AddOns = typed(p.AddOnForm, "feature")
+	} else {
+		p.AddOnForm = shell.NewForm()
+	}
+	return c.Render(http.StatusServiceUnavailable, "plans/tenant-offline", p)
+}
+
+func typed(form *shell.Form, field string) []views.Choice {
+	return []views.Choice{{Value: form.Get(field), Label: form.Get(field)}}
 }
 
 func (p *tenantPage) readPlans(ctx context.Context, c *shell.Context) (err error) {

@@ -54,6 +54,13 @@ func (c *Context) bare(title, area string) Page {
 	return Page{Title: title, Area: area, Product: a.Product, Home: a.Home, SignOut: a.SignOut, Person: c.Person, Zone: c.zone}
 }
 
+// Offline begins a page that shows a form again whose database cannot be reached. It knows no environments.
+func (c *Context) Offline(title, area string) Page {
+	p := c.bare(title, area)
+	p.Environment = c.Param("env")
+	return p
+}
+
 // Bare begins a page that is shown to those who are not signed in.
 func (c *Context) Bare(title string) Page { return c.bare(title, "") }
 
