@@ -81,8 +81,8 @@ type roleLine struct {
 func rolesInWords(roles map[string]access.Role, environments []models.Environment) (lines []roleLine) {
 	may := map[access.Role]string{
 		access.Viewer: "look at everything", access.Editor: "change flags, segments, plans and overrides",
-		access.Approver: "also kill, lift and recall, and approve what others ask for",
-		access.Admin:    "also manage environments, people, tokens and alerts",
+		access.Approver: "change flags, kill, lift and recall, and approve what others ask for",
+		access.Admin:    "do everything, and manage environments, people, tokens and alerts",
 	}
 	add := func(where string, role access.Role) {
 		if role > access.None {
