@@ -147,7 +147,7 @@ func (r reader) AlertDeliveries(ctx context.Context, status string, offset, limi
 		return db
 	}
 	if err = q().Count(&total).Error; err == nil {
-		err = q().Order("created_at DESC, id").Offset(offset).Limit(limit).Find(&rows).Error
+		err = q().Order("created_at DESC, id DESC").Offset(offset).Limit(limit).Find(&rows).Error
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the deliveries: %w", err)

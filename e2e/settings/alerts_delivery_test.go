@@ -258,3 +258,31 @@ func TestAReceiverThatHangsHoldsUpNobodyElse(t *testing.T) {
 		t.Errorf("the kill was told after %s", took)
 	}
 }
+
+func TestDeliveriesAreForgottenAfterNinetyDays(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store, inside)
+		site.Sample()
+		chat := newReceiver(t)
+		admin := site.As("admin")
+		watches(t, admin, channelAt(t, admin, "#ops", "slack", chat.URL), "", "", "all")
+		publishes(t, site, "production", "winter-look", "long ago")
+		until(t, "it is sent", func() bool {
+			rows := deliveriesOf(t, store)
+			return len(rows) == 1 && rows[0].Status == models.AlertSent
+		})
+		if gone, err := store.ForgetAlerts(t.Context(), 90*24*time.Hour); err != nil || gone != 0 {
+			t.Errorf("%d are gone, %v; want 0", gone, err)
+		}
+		db, err := store.SQL()
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), "UPDATE alert_deliveries SET created_at = '2020-01-01 00:00:00+00:00'")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone, err := store.ForgetAlerts(t.Context(), 90*24*time.Hour); err != nil || gone != 1 {
+			t.Errorf("%d are gone, %v; want 1", gone, err)
+		}
+	})
+}
