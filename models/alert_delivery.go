@@ -147,12 +147,41 @@ func (r reader) AlertDeliveries(ctx context.Context, status string, offset, limi
 		return db
 	}
 	if err = q().Count(&total).Error; err == nil {
-		err = q().Order("created_at DESC, id").Offset(offset).Limit(limit).Find(&rows).Error
+		err = q().Order("created_at DESC, id DESC").Offset(offset).Limit(limit).Find(&rows).Error
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the deliveries: %w", err)
 	}
 	return rows, total, nil
+}
+
+// RevisionName names a revision by its environment and number.
+type RevisionName struct {
+	Environment string
+	Number      int64
+}
+
+// Name is the revision that the delivery tells of.
+func (d AlertDelivery) Name() RevisionName { return RevisionName{d.Environment, d.Revision} }
+
+// RevisionKinds says how the revisions that deliveries tell of were published.
+func (r reader) RevisionKinds(ctx context.Context, deliveries []AlertDelivery) (map[RevisionName]string, error) {
+	numbers := map[string][]int64{}
+	for _, d := range deliveries {
+		numbers[d.Environment] = append(numbers[d.Environment], d.Revision)
+	}
+	kinds := map[RevisionName]string{}
+	for environment, wanted := range numbers {
+		var rows []Revision
+		err := r.with(ctx).Select("number", "kind").Where("environment = ? AND number IN ?", environment, wanted).Find(&rows).Error
+		if err != nil {
+			return nil, fmt.Errorf("read what deliveries tell of: %w", err)
+		}
+		for _, row := range rows {
+			kinds[RevisionName{environment, row.Number}] = row.Kind
+		}
+	}
+	return kinds, nil
 }
 
 // ForgetAlerts deletes deliveries older than that, and says how many.

@@ -38,7 +38,7 @@ func TestAKillIsToldWithinTwoSeconds(t *testing.T) {
 			rows := deliveriesOf(t, store)
 			return len(rows) == 1 && rows[0].Status == models.AlertSent && rows[0].Urgent
 		})
-		admin.Opens("/alerts").Sees("Sent", "200: The receiver took it.", "kill or lift")
+		admin.Opens("/alerts").Sees("Sent", "200: The receiver took it.", "Revision 2 of production kill")
 	})
 }
 
@@ -78,6 +78,8 @@ func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
 	if text := got[0].text(t); !strings.Contains(text, "by eve@toprent.example: snow is over") || !strings.Contains(text, "flag winter-look: disabled") {
 		t.Errorf("a publish is told as %q", text)
 	}
+	admin.Opens("/alerts/deliveries").Sees("Revision 4 of production kill", "Revision 3 of production publish", "one flag", "everything")
+	admin.Opens("/alerts/deliveries?status=failed").Sees("No deliveries here")
 }
 
 // publishes turns a flag's switch.
@@ -255,4 +257,32 @@ func TestAReceiverThatHangsHoldsUpNobodyElse(t *testing.T) {
 	if took := quick.waits(t, 1)[0].at.Sub(began); took > 2*time.Second {
 		t.Errorf("the kill was told after %s", took)
 	}
+}
+
+func TestDeliveriesAreForgottenAfterNinetyDays(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store, inside)
+		site.Sample()
+		chat := newReceiver(t)
+		admin := site.As("admin")
+		watches(t, admin, channelAt(t, admin, "#ops", "slack", chat.URL), "", "", "all")
+		publishes(t, site, "production", "winter-look", "long ago")
+		until(t, "it is sent", func() bool {
+			rows := deliveriesOf(t, store)
+			return len(rows) == 1 && rows[0].Status == models.AlertSent
+		})
+		if gone, err := store.ForgetAlerts(t.Context(), 90*24*time.Hour); err != nil || gone != 0 {
+			t.Errorf("%d are gone, %v; want 0", gone, err)
+		}
+		db, err := store.SQL()
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), "UPDATE alert_deliveries SET created_at = '2020-01-01 00:00:00+00:00'")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone, err := store.ForgetAlerts(t.Context(), 90*24*time.Hour); err != nil || gone != 1 {
+			t.Errorf("%d are gone, %v; want 1", gone, err)
+		}
+	})
 }

@@ -70,8 +70,12 @@ func overview(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	kinds, err := c.App.Store.RevisionKinds(ctx, rows)
+	if err != nil {
+		return err
+	}
 	return c.Render(200, "alerts/overview", overviewPage{Page: page, Channels: channelRows(channels, watches), Watches: watches,
-		Deliveries: deliveryRows(rows, channels, page), Sealed: c.App.Alerts.Sealed(), Mails: c.App.Alerts.Mails()})
+		Deliveries: deliveryRows(rows, kinds, channels, page), Sealed: c.App.Alerts.Sealed(), Mails: c.App.Alerts.Mails()})
 }
 
 // formatPage tells receivers how to read a signed webhook.
@@ -95,20 +99,13 @@ func missing(err error, what string) error {
 
 // channelRow is a channel for people.
 type channelRow struct {
-	ID, Name, Kind, KindTitle, Hint, Icon, CreatedBy string
-	Watches                                          int
-	Signed                                           bool
+	ID, Name, Kind, KindTitle, Hint string
+	Watches                         int
+	Signed                          bool
 }
 
-var icons = map[string]string{alerts.Email: "mail", alerts.Webhook: "webhook"}
-
 func rowOf(c models.AlertChannel) channelRow {
-	row := channelRow{ID: c.ID, Name: c.Name, Kind: c.Kind, KindTitle: alerts.KindTitle(c.Kind), Hint: c.Hint, Icon: icons[c.Kind],
-		CreatedBy: c.CreatedBy, Signed: c.Kind == alerts.Webhook}
-	if row.Icon == "" {
-		row.Icon = "message-square"
-	}
-	return row
+	return channelRow{ID: c.ID, Name: c.Name, Kind: c.Kind, KindTitle: alerts.KindTitle(c.Kind), Hint: c.Hint, Signed: c.Kind == alerts.Webhook}
 }
 
 // channelRows are the channels that are there.

@@ -13,14 +13,14 @@ import (
 
 // deliveryRow is a delivery for people.
 type deliveryRow struct {
-	ID, Channel, Environment, Answer string
-	Revision, Attempts               int64
-	Urgent, Again                    bool
-	State, StateTitle                string
-	Next, Created                    views.Moment
+	ID, Channel, Environment, Kind, Answer string
+	Revision, Attempts                     int64
+	Again                                  bool
+	State, StateTitle                      string
+	Next, Created                          views.Moment
 }
 
-func deliveryRows(rows []models.AlertDelivery, channels []models.AlertChannel, page shell.Page) []deliveryRow {
+func deliveryRows(rows []models.AlertDelivery, kinds map[models.RevisionName]string, channels []models.AlertChannel, page shell.Page) []deliveryRow {
 	byID := map[string]models.AlertChannel{}
 	for _, channel := range channels {
 		byID[channel.ID] = channel
@@ -28,8 +28,8 @@ func deliveryRows(rows []models.AlertDelivery, channels []models.AlertChannel, p
 	out := make([]deliveryRow, 0, len(rows))
 	for _, d := range rows {
 		channel := byID[d.ChannelID]
-		row := deliveryRow{ID: d.ID, Channel: channel.Name, Environment: d.Environment, Answer: d.Answer, Revision: d.Revision,
-			Attempts: d.Attempts, Urgent: d.Urgent, Created: page.At(d.CreatedAt.Time)}
+		row := deliveryRow{ID: d.ID, Channel: channel.Name, Environment: d.Environment, Kind: kinds[d.Name()], Answer: d.Answer, Revision: d.Revision,
+			Attempts: d.Attempts, Created: page.At(d.CreatedAt.Time)}
 		switch {
 		case d.Status == models.AlertSent:
 			row.State, row.StateTitle = "good", "Sent"
@@ -81,8 +81,12 @@ func deliveries(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	kinds, err := c.App.Store.RevisionKinds(ctx, rows)
+	if err != nil {
+		return err
+	}
 	pager, _, _ := views.PagerOf(c.Request.URL, int(total), perPage)
-	return c.Render(http.StatusOK, "alerts/deliveries", deliveriesPage{page, status, deliveryRows(rows, channels, page), pager, alerts.Attempts})
+	return c.Render(http.StatusOK, "alerts/deliveries", deliveriesPage{page, status, deliveryRows(rows, kinds, channels, page), pager, alerts.Attempts})
 }
 
 // again makes a delivery that failed due at once.

@@ -62,5 +62,6 @@ CREATE TABLE alert_deliveries (
     CHECK ((status = 'waiting') = (ended_at IS NULL))
 ) STRICT;
 CREATE INDEX alert_deliveries_due ON alert_deliveries (urgent, next_at) WHERE status = 'waiting';
-CREATE INDEX alert_deliveries_created ON alert_deliveries (created_at);
+CREATE INDEX alert_deliveries_created ON alert_deliveries (created_at, id);
+CREATE INDEX alert_deliveries_status ON alert_deliveries (status, created_at, id);
 CREATE INDEX alert_deliveries_channel ON alert_deliveries (channel_id);
