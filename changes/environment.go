@@ -21,7 +21,9 @@ import (
 var environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 
 // ValidEnvironmentName reports whether an environment may be called that.
-func ValidEnvironmentName(name string) bool { return environmentName.MatchString(name) }
+func ValidEnvironmentName(name string) bool {
+	return environmentName.MatchString(name) && name != "edit" && name != "kill" // which are pages of their own
+}
 
 // maxTitle is how long an environment's title may be, in bytes.
 const maxTitle = 100

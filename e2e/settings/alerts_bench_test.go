@@ -21,7 +21,7 @@ func BenchmarkAlertsPages(b *testing.B) {
 			watches(b, admin, id, environment, "new-home", "kills")
 		}
 	}
-	publishes(b, site, "production", "winter-look", "snow")
+	publishesFlag(b, site, "production", "winter-look", "snow")
 	db, err := site.Store.SQL()
 	if err == nil {
 		_, err = db.ExecContext(b.Context(), `

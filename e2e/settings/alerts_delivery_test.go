@@ -266,7 +266,7 @@ func TestDeliveriesAreForgottenAfterNinetyDays(t *testing.T) {
 		chat := newReceiver(t)
 		admin := site.As("admin")
 		watches(t, admin, channelAt(t, admin, "#ops", "slack", chat.URL), "", "", "all")
-		publishes(t, site, "production", "winter-look", "long ago")
+		publishesFlag(t, site, "production", "winter-look", "long ago")
 		until(t, "it is sent", func() bool {
 			rows := deliveriesOf(t, store)
 			return len(rows) == 1 && rows[0].Status == models.AlertSent

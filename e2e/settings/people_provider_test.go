@@ -109,7 +109,7 @@ func (p *provider) is(who map[string]any, spoil func(map[string]any)) {
 	p.who, p.spoil = who, spoil
 }
 
-func person(subject, email string, more ...any) map[string]any {
+func claims(subject, email string, more ...any) map[string]any {
 	who := map[string]any{"sub": subject, "email": email, "email_verified": true, "name": strings.SplitN(email, "@", 2)[0]}
 	for i := 0; i+1 < len(more); i += 2 {
 		who[more[i].(string)] = more[i+1]
@@ -167,7 +167,7 @@ func TestPeopleSignInAtAProvider(t *testing.T) {
 	h.first()
 	h.As("").Opens("/sign-in").Sees("Sign in with Toprent login")
 
-	p.is(person("s-1", "new@toprent.example"), nil)
+	p.is(claims("s-1", "new@toprent.example"), nil)
 	b := h.As("")
 	signsInElsewhere(t, b).Is(http.StatusSeeOther)
 	b.Opens("/me").Sees("no role yet")
@@ -176,7 +176,7 @@ func TestPeopleSignInAtAProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.is(person("s-2", "Eve@toprent.example"), nil)
+	p.is(claims("s-2", "Eve@toprent.example"), nil)
 	eve := h.As("")
 	if back := comesBack(t, eve, toProvider(t, eve, "?next="+url.QueryEscape("/settings/me"))); back.Location != "/settings/me" {
 		t.Errorf("it leads to %q", back.Location)
@@ -184,7 +184,7 @@ func TestPeopleSignInAtAProvider(t *testing.T) {
 	eve.Opens("/me").Sees("editor").Lacks("Your password")
 	h.As("").Gets("/settings/join/" + link).Is(http.StatusGone)
 
-	p.is(person("s-2", "eve.married@toprent.example"), nil) // with another address she is the same
+	p.is(claims("s-2", "eve.married@toprent.example"), nil) // with another address she is the same
 	again := h.As("")
 	signsInElsewhere(t, again).Is(http.StatusSeeOther)
 	again.Opens("/me").Sees("eve@toprent.example", "editor")
@@ -198,15 +198,15 @@ func TestAProvidersWordIsTrustedOnlyAsFarAsItGoes(t *testing.T) {
 		who   map[string]any
 		spoil func(map[string]any)
 	}{
-		"an address of an account with a password": {person("s-9", "ada@toprent.example"), nil},
-		"an unverified address":                    {person("s-9", "x@toprent.example", "email_verified", false), nil},
-		"verified as a word":                       {person("s-9", "x@toprent.example", "email_verified", "true"), nil},
+		"an address of an account with a password": {claims("s-9", "ada@toprent.example"), nil},
+		"an unverified address":                    {claims("s-9", "x@toprent.example", "email_verified", false), nil},
+		"verified as a word":                       {claims("s-9", "x@toprent.example", "email_verified", "true"), nil},
 		"no address":                               {map[string]any{"sub": "s-9", "email_verified": true}, nil},
-		"another nonce":                            {person("s-9", "x@toprent.example"), func(c map[string]any) { c["nonce"] = "another" }},
-		"no nonce":                                 {person("s-9", "x@toprent.example"), func(c map[string]any) { delete(c, "nonce") }},
-		"another client's":                         {person("s-9", "x@toprent.example"), func(c map[string]any) { c["aud"] = "another" }},
-		"another issuer's":                         {person("s-9", "x@toprent.example"), func(c map[string]any) { c["iss"] = "https://evil.example" }},
-		"an expired one":                           {person("s-9", "x@toprent.example"), func(c map[string]any) { c["exp"] = 1 }},
+		"another nonce":                            {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["nonce"] = "another" }},
+		"no nonce":                                 {claims("s-9", "x@toprent.example"), func(c map[string]any) { delete(c, "nonce") }},
+		"another client's":                         {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["aud"] = "another" }},
+		"another issuer's":                         {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["iss"] = "https://evil.example" }},
+		"an expired one":                           {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["exp"] = 1 }},
 	} {
 		p.is(c.who, c.spoil)
 		b := h.As("")
@@ -216,7 +216,7 @@ func TestAProvidersWordIsTrustedOnlyAsFarAsItGoes(t *testing.T) {
 		b.Gets("/settings/me").Is(http.StatusSeeOther)
 	}
 	// What one browser began, another cannot end: nobody is signed in as somebody else without knowing it.
-	p.is(person("s-9", "mallory@evil.example"), nil)
+	p.is(claims("s-9", "mallory@evil.example"), nil)
 	mallory, victim := h.As(""), h.As("")
 	to := toProvider(t, mallory, "")
 	comesBack(t, victim, to).Is(http.StatusForbidden)
@@ -242,7 +242,7 @@ func TestGroupsOfAProviderGiveRoles(t *testing.T) {
 	b := h.As("")
 	roles := func(more ...any) map[string]access.Role {
 		t.Helper()
-		p.is(person("s-1", "eve@toprent.example", more...), nil)
+		p.is(claims("s-1", "eve@toprent.example", more...), nil)
 		signsInElsewhere(t, b).Is(http.StatusSeeOther)
 		b.Opens("/me")
 		return h.account("eve@toprent.example").Roles

@@ -21,11 +21,11 @@ func Register(a *shell.App) {
 	h := &history{words: changes.NewHistory(a.Store)}
 	anywhere, there := shell.Anywhere(access.Viewer), shell.InEnvironment(access.Viewer)
 	a.GET("/changes", anywhere, h.list)
-	a.GET("/changes.atom", anywhere, h.atom)
-	a.GET("/changes.json", anywhere, h.json)
+	a.Feed("/changes.atom", anywhere, h.atom)
+	a.Feed("/changes.json", anywhere, h.json)
 	a.GET("/changes/:env", there, h.list)
-	a.GET("/changes/:env/feed.atom", there, h.atom)
-	a.GET("/changes/:env/feed.json", there, h.json)
+	a.Feed("/changes/:env/feed.atom", there, h.atom)
+	a.Feed("/changes/:env/feed.json", there, h.json)
 	a.GET("/changes/:env/:revision", there, h.one)
 }
 

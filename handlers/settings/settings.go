@@ -121,8 +121,10 @@ func New(config Config) (*Settings, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	var watching []func(context.Context) error
 	if config.Directory == nil {
 		config.Directory = directory.New(config.Store, directory.Options{Logger: config.Logger})
+		watching = append(watching, config.Directory.Run)
 	}
 	if config.Product == "" {
 		config.Product = "Toprent"
@@ -144,7 +146,7 @@ func New(config Config) (*Settings, error) {
 		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
-	s.runs = append(s.runs, telling.Run)
+	s.runs = append(watching, telling.Run, s.warm)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
@@ -185,4 +187,16 @@ func (s *Settings) Run(ctx context.Context) error {
 	<-ctx.Done()
 	running.Wait()
 	return ctx.Err()
+}
+
+// warm reads all environments once, so that nobody's first page waits for it.
+func (s *Settings) warm(ctx context.Context) error {
+	environments, err := s.app.Catalog.Environments(ctx)
+	if err != nil {
+		return nil // the first page that needs them reads them, and says what is wrong
+	}
+	for _, environment := range environments {
+		environment.Revision()
+	}
+	return nil
 }

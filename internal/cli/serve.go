@@ -54,7 +54,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 		return err
 	}
 	gin.SetMode(gin.ReleaseMode)
-	site, err := cmd.site(ctx, store, flags, accounts, keys, &background, settings, s)
+	site, err := cmd.site(ctx, settings.site(listener), store, flags, accounts, keys, &background, settings, s)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,11 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 }
 
 // site is the sample site with the settings pages beside it.
-func (serve) site(ctx context.Context, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
-	seen := directory.New(store, directory.Options{Logger: s.log})
-	pages, err := settings.New(settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.production(), Logger: s.log})
+func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
+	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.production(), Logger: s.log}
+	cfg.Alerts.apply(&config, address)
+	pages, err := settings.New(config)
 	if err != nil {
 		return nil, err
 	}

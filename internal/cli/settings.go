@@ -30,6 +30,7 @@ type Settings struct {
 	Sample      string `env:"SAMPLE" enum:"auto,yes,no" default:"auto" help:"Fill an empty database with the flags of the sample site: yes, no, or auto, which is yes in development alone (default: ${default})."`
 
 	Access
+	Alerts
 }
 
 // check refuses a wrong setting with the reason.
@@ -46,7 +47,7 @@ func (s *Settings) check(command string) error {
 	if err := checkAddress(s.Listen); err != nil {
 		return err
 	}
-	if err := s.Access.check(); err != nil {
+	if err := errors.Join(s.Access.check(), s.Alerts.check()); err != nil {
 		return err
 	}
 	_, err := s.keys()

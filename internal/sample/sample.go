@@ -14,7 +14,6 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/toprent/flags/assets"
 	"github.com/toprent/flags/changes"
-	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/health"
 	"github.com/toprent/flags/internal/flagfile"
 	"github.com/toprent/flags/middleware"
@@ -37,7 +36,7 @@ type Config struct {
 	Secure bool     // cookies only over https
 	Logger *slog.Logger
 
-	Directory *directory.Directory // remembers who was seen; optional
+	Directory middleware.Directory // remembers who was seen; optional
 
 	Settings     func(*gin.RouterGroup) error // mounts the settings pages; optional
 	SettingsPath string                       // where
@@ -88,11 +87,12 @@ func New(config Config) (http.Handler, error) {
 	r.Use(secure(), sameOrigin())
 	r.GET("/assets/*file", gin.WrapH(static))
 	r.Use(middleware.New(middleware.Config{
-		Flags:    s.flags,
-		Sessions: s.sessions,
-		Subject:  s.subject,
-		Secure:   s.secure,
-		Logger:   config.Logger,
+		Flags:     s.flags,
+		Sessions:  s.sessions,
+		Subject:   s.subject,
+		Secure:    s.secure,
+		Logger:    config.Logger,
+		Directory: config.Directory,
 	}))
 	s.routes(r)
 	return r, nil
