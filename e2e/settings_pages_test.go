@@ -3,6 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,28 +15,78 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/ruleset"
 )
 
-// settingsPages are all kinds of settings pages, with something on them.
+// settingsPages are all settings pages, with something on them, by their paths below the mount. What is in braces is
+// found out from the site.
 var settingsPages = []string{
-	"/flags", "/flags?q=checkout&sort=-title", "/flags?q=nothing-of-this-name", "/new-flag",
-	"/flags/checkout", "/flags/checkout/edit", "/flags/new-home/development", "/flags/checkout/development",
-	"/flags/checkout/development/settings", "/flags/new-home/development/disable", "/flags/new-home/development/archive",
+	"/flags", "/flags?q=checkout&sort=-key&in=development&status=partial", "/flags?q=nothing-of-this-name", "/new-flag",
+	"/flags/checkout", "/flags/checkout/edit", "/flags/new-home/kill",
+	"/flags/new-home/development", "/flags/checkout/development?why=1&user=u-ann&tenant=t-acme&plan=pro", "/flags/winter-look/production",
+	"/flags/checkout/development/settings", "/flags/new-home/development/disable", "/flags/new-home/production/enable",
+	"/flags/new-home/development/archive", "/flags/reports/staging/unarchive",
 	"/flags/new-home/development/rules", "/flags/checkout/development/rules",
-	"/flags/new-home/development/overrides", "/flags/new-home/development/who", "/flags/reports/production/who",
-	"/flags/new-home/development/kill", "/flags/new-home/development/lift", "/flags/new-home/kill",
+	"/flags/new-home/development/overrides", "/flags/new-home/development/overrides/one", "/flags/new-home/development/overrides/paste",
+	"/flags/new-home/development/who", "/flags/reports/development/who",
+	"/flags/new-home/development/kill", "/flags/winter-look/production/lift",
+	"/subjects/development", "/subjects/development/one?user=u-ann", "/subjects/development/one?tenant=t-acme&explain=new-home",
 	"/segments/development", "/new-segment/development", "/segments/development/germany", "/segments/development/germany/remove",
-	"/plans/development", "/plans/development/pro", "/new-plan/development", "/tenants", "/my-plan",
-	"/environments", "/environments/production/recall", "/changes", "/changes/development",
-	"/subjects/development", "/subjects/development/one?user=u-ann", "/subjects/development/one?tenant=t-acme",
-	"/alerts", "/alerts/deliveries", "/watch/production?flag=new-home", "/health", "/me", "/people",
+	"/plans/development", "/plans/development/pro", "/plans/development/pro/edit", "/plans/development/free/remove", "/new-plan/development",
+	"/plan-ranks/development", "/tenants", "/tenant?id=t-acme",
+	"/environments", "/new-environment", "/environments/staging/edit", "/environments/production/recall",
+	"/changes", "/changes/development", "/changes/production/1",
+	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
+	"/alerts/channels/{channel}/roll", "/alerts/watches/new", "/watch/production?flag=new-home",
+	"/health", "/me", "/me/tokens/new", "/people", "/people/tokens",
 }
 
-// settingsSite has something on every page: flags, people and tenants seen, a kill, a channel.
-func settingsSite(t *testing.T) *settingstest.Site {
-	site := settingstest.New(t)
+// notPages are routes that answer programs, or somebody else than Ada.
+var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/my-plan"}
+
+// settingsSite has something on every page: flags, one of them killed and one archived, people and tenants who were
+// seen, a channel for alerts with a watch, and an instance that tells how it is doing.
+func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
+	site = settingstest.New(t)
 	site.Sample()
-	return site
+	if _, err := site.Changes.Kill(t.Context(), "production", "winter-look", "ada", "it is too cold"); err != nil {
+		t.Fatal(err)
+	}
+	for i, tenant := range []string{"t-acme", "t-globex", "t-initech"} {
+		for n, name := range []string{"ann", "bob", "cem"}[:3-i] {
+			site.Directory.Saw("development", ruleset.Subject{User: fmt.Sprintf("u-%s%s", name, []string{"", "-2", "-3"}[i]), Tenant: tenant, Plan: []string{"pro", "free"}[(i+n)%2],
+				Attributes: map[string]any{"country": []string{"DE", "FR"}[n%2]}})
+		}
+	}
+	if err := site.Directory.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ada := site.As("admin")
+	ada.Submits(ada.Opens("/flags/reports/staging/archive"), "/archive", "reason", "not here").Is(http.StatusOK)
+	ada.Posts("/alerts/channels/new", "kind", "webhook", "name", "Operations", "target", "https://hooks.example.com/flags").Is(http.StatusOK)
+	channel, ok := ada.Opens("/alerts").Find(`a[href*="/alerts/channels/"]:not([href$="/new"])`).First().Attr("href")
+	if !ok {
+		t.Fatal("there is no channel")
+	}
+	channel = strings.Split(strings.Split(channel, "/alerts/channels/")[1], "/")[0]
+	for _, page := range settingsPages {
+		pages = append(pages, strings.ReplaceAll(page, "{channel}", channel))
+	}
+	return site, pages
+}
+
+func TestEverySettingsPageIsLookedAt(t *testing.T) {
+	site, _ := settingsSite(t)
+	for route := range site.Settings.Needs() {
+		path, ok := strings.CutPrefix(route, "GET /settings")
+		if !ok || slices.ContainsFunc(notPages, func(p string) bool { return strings.HasPrefix(path, p) && (p != "/" || path == p) }) || path == "" {
+			continue
+		}
+		pattern := regexp.MustCompile("^" + regexp.MustCompile(`:[a-z]+`).ReplaceAllString(path, `[^/?]+`) + `(\?|$)`)
+		if !slices.ContainsFunc(settingsPages, pattern.MatchString) {
+			t.Errorf("nobody looks at %s", path)
+		}
+	}
 }
 
 // administers opens a window in which Ada, who may do everything, is signed in.
@@ -46,13 +99,13 @@ func administers(t *testing.T, chrome browser, site *settingstest.Site, scripts 
 
 func TestEverybodyCanUseEverySettingsPage(t *testing.T) {
 	source := axe(t)
-	site := settingsSite(t)
+	site, pages := settingsSite(t)
 	ada := administers(t, chromium(t), site, countsShifts)
 	ada.do("get past the policy", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
 		return err
 	}))
-	for _, path := range settingsPages {
+	for _, path := range pages {
 		ada.looksThrough(screen{width: 1280, height: 800, still: true})
 		ada.opens(site.URL + "/settings" + path)
 		if shift := evaluated[float64](ada, `shifted`); shift != 0 {
@@ -71,22 +124,22 @@ func TestEverybodyCanUseEverySettingsPage(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d pages and screens checked", len(settingsPages)*len(screens))
+	t.Logf("%d pages and screens checked", len(pages)*len(screens))
 }
 
 // The pages' own policy is strict: whatever a page would need beside it, the browser complains of.
 func TestNoSettingsPageBreaksItsPolicy(t *testing.T) {
-	site := settingsSite(t)
+	site, pages := settingsSite(t)
 	ada := administers(t, chromium(t), site)
 	ada.watches()
-	for _, path := range settingsPages {
+	for _, path := range pages {
 		ada.opens(site.URL + "/settings" + path)
 		ada.sees(`document.querySelectorAll("main h1").length == 1`)
 	}
 }
 
 func TestWithoutScriptsTheSettingsPagesShowEverything(t *testing.T) {
-	site := settingsSite(t)
+	site, pages := settingsSite(t)
 	chrome := chromium(t)
 	with, without := administers(t, chrome, site), administers(t, chrome, site)
 	without.do("turn scripts off", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -95,7 +148,7 @@ func TestWithoutScriptsTheSettingsPagesShowEverything(t *testing.T) {
 	}))
 	// What somebody can do: every link, and every form with the fields that can be seen.
 	const can = `[...document.querySelectorAll("main h1, main h2, main a[href], main form[method=post]")].map((e) => e.action || e.getAttribute("href") || e.textContent.trim()).sort().join("\n")`
-	for _, path := range settingsPages {
+	for _, path := range pages {
 		with.opens(site.URL + "/settings" + path)
 		without.opens(site.URL + "/settings" + path)
 		if a, b := evaluated[string](with, can), evaluated[string](without, can); a != b {
