@@ -179,6 +179,8 @@ const prepareAgain = 2 * time.Second // after an attempt to prepare a database t
 // Bounds on what a client may make the server wait for.
 const (
 	headerTimeout = 10 * time.Second
+	readTimeout   = time.Minute // for a whole request: who sends a form byte by byte holds nothing open
+	writeTimeout  = 2 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 10 * time.Second // for requests under way when the server ends
 )
@@ -188,6 +190,8 @@ func answer(ctx context.Context, listener net.Listener, site http.Handler, s str
 	server := &http.Server{
 		Handler:           site,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
