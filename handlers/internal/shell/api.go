@@ -101,6 +101,9 @@ func (a *App) admitToken(c *Context, need Need) error {
 		return err
 	}
 	c.Person = person
+	if err := checkPath(c.Params); err != nil {
+		return err
+	}
 	if !need.admits(person, c.Param("env")) {
 		return &deniedError{need}
 	}

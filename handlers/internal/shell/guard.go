@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -35,6 +37,9 @@ func (a *App) secure(c *gin.Context) {
 
 // admit finds out who is asking, and whether they may.
 func (a *App) admit(c *Context, need Need) error {
+	if err := checkPath(c.Params); err != nil {
+		return err
+	}
 	if c.Request.Method != http.MethodGet {
 		if err := checkForm(c.Request); err != nil {
 			return err
@@ -55,6 +60,19 @@ func (a *App) admit(c *Context, need Need) error {
 	}
 	return nil
 }
+
+// checkPath refuses names that nothing can have, and about which no database can be asked.
+func checkPath(params gin.Params) error {
+	for _, param := range params {
+		if !Storable(param.Value) {
+			return NotFound("The address is mistyped.")
+		}
+	}
+	return nil
+}
+
+// Storable reports whether a database can hold a text, or be asked for it.
+func Storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // checkForm refuses what another site could make a browser send. A browser says where a form comes from, in Origin or
 // Sec-Fetch-Site; what says neither is no browser of today, and has no business with forms.
