@@ -55,7 +55,9 @@ func TestWhoeverSavesAroundAKillDoesNotLiftIt(t *testing.T) {
 				}
 			})
 		}
-		all.Go(func() { site.As("approver").Posts("/flags/new-home/development/kill", "reason", "it breaks the page").Is(http.StatusOK) })
+		all.Go(func() {
+			site.As("approver").Posts("/flags/new-home/development/kill", "reason", "it breaks the page").Is(http.StatusOK)
+		})
 		all.Wait()
 		site.As("viewer").Opens("/flags/new-home/development").Sees("Killed")
 		if err := site.Flags.Refresh(t.Context()); err != nil {

@@ -25,6 +25,17 @@ var crossOrigin = http.NewCrossOriginProtection()
 // maxBody is how large a posted form may be, in bytes: a pasted list of ten thousand ids fits.
 const maxBody = 4 << 20
 
+// maxPublicBody is how large a form may be that anybody can post, in bytes: more than any password needs.
+const maxPublicBody = 64 << 10
+
+// most is how large a form may be.
+func (n Need) most() int64 {
+	if n.scope == public {
+		return maxPublicBody
+	}
+	return maxBody
+}
+
 // secure sets the headers of every answer.
 func (a *App) secure(c *gin.Context) {
 	h := c.Writer.Header()
@@ -44,9 +55,12 @@ func (a *App) admit(c *Context, need Need) error {
 		if err := checkForm(c.Request); err != nil {
 			return err
 		}
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, need.most())
 	}
 	person, err := a.Person(c.Context)
+	if err == nil && person.ID == "" {
+		err = ErrNotSignedIn // somebody without an id is nobody: what belongs to them could not be told from others' things
+	}
 	switch {
 	case err == nil:
 		c.Person = person
