@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -52,11 +53,21 @@ func checkNames(author, reason string) error {
 	if strings.TrimSpace(author) == "" {
 		return errAuthor
 	}
-	if message := unstorable(author + reason); message != "" {
-		return errors.New("author or reason: " + message)
+	if message := unstorable(author); message != "" {
+		return errors.New("author: " + message)
+	}
+	message := unstorable(reason)
+	if message == "" && utf8.RuneCountInString(reason) > MaxReason {
+		message = fmt.Sprintf("a reason has at most %d characters: shorten it", MaxReason)
+	}
+	if message != "" {
+		return &RefusedError{[]Problem{{Problem: ruleset.Problem{Path: "reason", Message: message}}}}
 	}
 	return nil
 }
+
+// MaxReason is how long the reason of a change may be, in characters: every page and feed of the history carries it.
+const MaxReason = 1000
 
 // checkNamesAndReason refuses in addition a change for which nobody gave a reason.
 func checkNamesAndReason(author, reason string) error {

@@ -484,7 +484,7 @@ func TestAOneTimeLinkWorksOnce(t *testing.T) {
 		}
 		for _, path := range []string{"/first/" + one, "/first/" + two, "/join/" + join, "/reset/" + join, "/reset/x"} {
 			p := h.As("").Gets("/settings" + path).Is(http.StatusGone)
-			if got := p.Header.Get("Referrer-Policy"); got != "no-referrer" {
+			if got := p.Header.Get("Referrer-Policy"); got != "strict-origin" {
 				t.Errorf("%s may be told to others: %s", path, got)
 			}
 		}

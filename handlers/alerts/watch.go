@@ -138,6 +138,17 @@ func watch(c *shell.Context, form *shell.Form, environment, flag string) error {
 	if events != models.AlertKills && events != models.AlertAll {
 		form.Refuse("events", "Choose what the channel hears of.")
 	}
+	switch {
+	case !shell.Storable(form.Get("channel")):
+		form.Refuse("channel", "Choose a channel.")
+	case !shell.Storable(flag):
+		form.Refuse("flag", "There is no flag of this key.")
+	case !shell.Storable(environment):
+		form.Refuse("environment", "There is no such environment.")
+	}
+	if !form.OK() {
+		return nil
+	}
 	if _, err := c.App.Store.AlertChannel(ctx, form.Get("channel")); errors.Is(err, models.ErrNotFound) {
 		form.Refuse("channel", "Choose a channel.")
 	}
@@ -189,7 +200,11 @@ func renderWatch(c *shell.Context, status int, flag string, form *shell.Form) er
 		return err
 	}
 	if flag != "" {
-		if _, err := c.App.Store.Flag(ctx, flag); err != nil {
+		err := models.ErrNotFound
+		if shell.Storable(flag) {
+			_, err = c.App.Store.Flag(ctx, flag)
+		}
+		if err != nil {
 			return missing(err, "This flag")
 		}
 	}
@@ -231,6 +246,9 @@ func addWatch(c *shell.Context) error {
 	flag := form.Get("flag")
 	if err := watch(c, form, c.Param("env"), flag); err != nil {
 		return err
+	}
+	if form.Error("flag") != "" {
+		return shell.NotFound("This flag is not there, or no longer.")
 	}
 	if !form.OK() {
 		return renderWatch(c, http.StatusUnprocessableEntity, flag, form)

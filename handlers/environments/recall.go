@@ -5,6 +5,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 // recallPage asks whether what is published is to apply now.
@@ -29,8 +30,11 @@ func recall(c *shell.Context) error {
 	defer cancel()
 	_, err = c.App.Changes.Recall(ctx, c.Param("env"), c.Person.Author(), form.Get("reason"))
 	if err != nil {
-		if form.Unavailable(err) {
+		switch {
+		case form.Unavailable(err):
 			return renderRecall(c, http.StatusServiceUnavailable, form)
+		case form.Refused(err, func(problem ruleset.Problem) string { return problem.Path }):
+			return renderRecall(c, http.StatusUnprocessableEntity, form)
 		}
 		return err
 	}

@@ -33,6 +33,7 @@ func (p pages) elsewhere(c *shell.Context) error {
 
 // back is where the provider sends the browser.
 func (p pages) back(c *shell.Context) error {
+	c.Header("Referrer-Policy", "strict-origin") // the address holds the provider's code
 	flow, next, ok := readFlow(p.cookie(c, flowCookie))
 	p.dropCookie(c, flowCookie)
 	if !ok || subtle.ConstantTimeCompare([]byte(flow.State), []byte(c.Query("state"))) != 1 {

@@ -32,7 +32,9 @@ func (p pages) linkPage(kind access.LinkKind) shell.Handler {
 }
 
 func (p pages) look(c *shell.Context, kind access.LinkKind) (access.Account, error) {
-	c.Header("Referrer-Policy", "no-referrer") // the address is a secret
+	// The address is a secret, so nothing is told of it but the host. To tell nothing at all would make browsers send the
+	// form itself without its origin, and over plain http nothing else says that it is ours.
+	c.Header("Referrer-Policy", "strict-origin")
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	account, err := p.accounts.Look(ctx, kind, c.Param("secret"))

@@ -28,9 +28,10 @@ func Register(a *shell.App) {
 	a.GET("/plan-ranks/:env", shell.InEnvironment(access.Editor), ranks)
 	a.POST("/plan-ranks/:env", shell.InEnvironment(access.Editor), rank)
 
-	// What a tenant bought concerns all environments at once, so changing it takes a role in all.
-	a.GET("/tenants", shell.Anywhere(access.Viewer), tenants)
-	a.GET("/tenant", shell.Anywhere(access.Viewer), tenant)
+	// What a tenant bought concerns all environments at once, so it takes a role in all: who may only see development does
+	// not learn from it who the customers are.
+	a.GET("/tenants", shell.Everywhere(access.Viewer), tenants)
+	a.GET("/tenant", shell.Everywhere(access.Viewer), tenant)
 	a.POST("/tenant/plan", shell.Everywhere(access.Editor), setPlan)
 	a.POST("/tenant/add-on", shell.Everywhere(access.Editor), addAddOn)
 	a.POST("/tenant/end-add-on", shell.Everywhere(access.Editor), endAddOn)

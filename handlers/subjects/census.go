@@ -41,6 +41,8 @@ type reason struct {
 
 // counts keeps the last counts, since pages of one list ask for the same one after another. Its zero value is ready.
 type counts struct {
+	counting sync.Mutex // held while one is counted: who asks for many at once waits, and asks for one of them once
+
 	mu   sync.Mutex
 	last []*census // the newest last
 }
@@ -56,14 +58,14 @@ func (c *counts) of(environment *catalog.Environment, flag *catalog.Flag, seen *
 		now = now.Truncate(10 * time.Second)
 		key.at = now.Unix()
 	}
-	c.mu.Lock()
-	for _, known := range c.last {
-		if known.key == key {
-			c.mu.Unlock()
-			return known
-		}
+	if known := c.known(key); known != nil {
+		return known
 	}
-	c.mu.Unlock()
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	if known := c.known(key); known != nil {
+		return known
+	}
 	counted := count(key, r, flag, seen, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,6 +74,18 @@ func (c *counts) of(environment *catalog.Environment, flag *catalog.Flag, seen *
 	}
 	c.last = append(c.last, counted)
 	return counted
+}
+
+// known is what was counted lately; nil if that was not.
+func (c *counts) known(key censusKey) *census {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, known := range c.last {
+		if known.key == key {
+			return known
+		}
+	}
+	return nil
 }
 
 // count decides the flag for everybody.

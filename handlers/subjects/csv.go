@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/toprent/flags/handlers/internal/shell"
 )
@@ -44,11 +45,22 @@ func (p *pages) whoCSV(c *shell.Context) error {
 	return nil
 }
 
-// plain keeps a spreadsheet from taking a text for a formula: an apostrophe before it says that it is a text.
+// plain keeps a spreadsheet from taking a text for a formula: an apostrophe before it says that it is a text. Within the
+// text too, since where commas separate decimals, spreadsheets begin a new cell after each semicolon.
 func plain(text string) string {
-	trimmed := strings.TrimLeft(text, " \t\r\n")
-	if text != "" && (strings.ContainsRune("\t\r\n", rune(text[0])) || trimmed != "" && strings.ContainsRune("=+-@|%", rune(trimmed[0]))) {
-		return "'" + text
+	var out strings.Builder
+	begins := true // a cell may begin here
+	for _, r := range text {
+		if begins && strings.ContainsRune(formulas, r) {
+			out.WriteByte('\'')
+		}
+		out.WriteRune(r)
+		begins = strings.ContainsRune(separators, r) || begins && (unicode.IsSpace(r) || r == '"' || !unicode.IsPrint(r))
 	}
-	return text
+	return out.String()
 }
+
+const (
+	formulas   = "=+-@|%\t\r\n\uFF1D\uFF0B\uFF0D\uFF20" // with those of full width
+	separators = ";\t\r\n"
+)

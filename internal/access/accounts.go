@@ -227,14 +227,16 @@ func anyAdmin(all []models.Account) bool {
 	return false
 }
 
-// emailKey is an e-mail address as it is compared.
-func emailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// emailKey is an e-mail address as it is compared, without what no database could look for.
+func emailKey(email string) string {
+	return strings.ToLower(strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(email, "\x00", ""), "")))
+}
 
 // CheckEmail says what is wrong with an e-mail address; empty: nothing.
 func CheckEmail(email string) string {
 	email = strings.TrimSpace(email)
 	at := strings.LastIndexByte(email, '@')
-	if at < 1 || at == len(email)-1 || len(email) > 254 || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '<' || r == '>' || r == ',' }) {
+	if at < 1 || at == len(email)-1 || len(email) > 254 || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '<' || r == '>' || r == ',' || r == '\uFFFD' }) {
 		return fmt.Sprintf("%q is no e-mail address.", email)
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,10 @@ var (
 	inside6 = []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")}
 )
 
+// keepers are addresses at which clouds tell a machine its keys, though they are neither link-local nor reserved: Alibaba's,
+// Amazon's and Google's by IPv6, and Azure's. No host's receivers are there.
+var keepers = []netip.Addr{netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254"), netip.MustParseAddr("168.63.129.16")}
+
 // guard says which addresses may be dialled. It is asked about the address itself, after names were looked up, so a name
 // that changes its mind changes nothing.
 func guard(private bool) func(network, address string, _ syscall.RawConn) error {
@@ -43,6 +48,9 @@ func guard(private bool) func(network, address string, _ syscall.RawConn) error 
 		}
 		if !portAllowed(to.Port()) {
 			return errPort
+		}
+		if slices.Contains(keepers, to.Addr().Unmap().WithZone("")) {
+			return ssrf.ErrProhibitedIP
 		}
 		return guardian.Safe(network, address, conn)
 	}

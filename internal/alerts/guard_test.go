@@ -119,3 +119,16 @@ func TestWhatIsSaidOfAFailureCarriesNoAddress(t *testing.T) {
 		t.Errorf("the result is %+v", result)
 	}
 }
+
+func TestWhereCloudsKeepKeysIsNeverDialled(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		for _, host := range []string{"169.254.169.254", "100.100.100.200", "168.63.129.16", "[fd00:ec2::254]", "[fd20:ce::254]", "[::ffff:168.63.129.16]", "[fe80::a9fe:a9fe]"} {
+			if checkWebhookURL("https://"+host+"/latest/", private) == "" {
+				t.Errorf("%s may be sent to (private: %v)", host, private)
+			}
+			if guard(private)("tcp", host+":443", nil) == nil {
+				t.Errorf("%s may be dialled (private: %v)", host, private)
+			}
+		}
+	}
+}

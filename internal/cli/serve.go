@@ -71,13 +71,13 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
-	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.production(), Logger: s.log}
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Logger: s.log}
 	cfg.Alerts.apply(&config, address)
 	pages, err := settings.New(config)
 	if err != nil {
 		return nil, err
 	}
-	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: cfg.production(), Logger: s.log,
+	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: cfg.secure(), Logger: s.log,
 		Directory: seen, Settings: pages.Mount, SettingsPath: settingsPath})
 	if err != nil {
 		return nil, err
@@ -179,6 +179,8 @@ const prepareAgain = 2 * time.Second // after an attempt to prepare a database t
 // Bounds on what a client may make the server wait for.
 const (
 	headerTimeout = 10 * time.Second
+	readTimeout   = time.Minute // for a whole request: who sends a form byte by byte holds nothing open
+	writeTimeout  = 2 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 10 * time.Second // for requests under way when the server ends
 )
@@ -188,6 +190,8 @@ func answer(ctx context.Context, listener net.Listener, site http.Handler, s str
 	server := &http.Server{
 		Handler:           site,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}

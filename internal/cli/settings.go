@@ -56,6 +56,11 @@ func (s *Settings) check(command string) error {
 
 func (s *Settings) production() bool { return s.Environment == "production" }
 
+// secure reports whether cookies go over https alone: in production, and wherever people reach the site by https.
+func (s *Settings) secure() bool {
+	return s.production() || len(s.URL) > 8 && strings.EqualFold(s.URL[:8], "https://")
+}
+
 // fills reports whether an empty database gets the sample's flags. Elsewhere than in development that must be said,
 // since their keys are taken for good.
 func (s *Settings) fills() bool {

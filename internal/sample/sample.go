@@ -76,7 +76,7 @@ func New(config Config) (http.Handler, error) {
 	if err := r.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	r.Use(gin.Recovery(), health.Middleware(config.Flags), gzip.Gzip(gzip.DefaultCompression))
+	r.Use(recovery(config.Logger), health.Middleware(config.Flags), gzip.Gzip(gzip.DefaultCompression))
 	if config.Settings != nil {
 		// Before what follows: the settings pages have their own policy, and are no pages whose visitors have flags.
 		if err := config.Settings(r.Group(config.SettingsPath)); err != nil {

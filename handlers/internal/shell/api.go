@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,7 +27,11 @@ func (a *App) API(method, path string, need Need, answer Answerer) {
 	a.group.Handle(method, path, func(c *gin.Context) {
 		ctx := &Context{Context: c, App: a, zone: zoneOf(c)}
 		a.secure(c)
-		body, err := a.answer(ctx, need, answer)
+		var body any
+		err := attempt(func() (err error) {
+			body, err = a.answer(ctx, need, answer)
+			return err
+		})
 		if err != nil {
 			ctx.failJSON(err)
 			return
@@ -41,16 +44,18 @@ func (a *App) API(method, path string, need Need, answer Answerer) {
 func (a *App) Feed(path string, need Need, h Handler) {
 	a.note(http.MethodGet, path, need)
 	a.group.GET(path, func(c *gin.Context) {
-		if c.GetHeader("Authorization") == "" {
+		if _, isToken := bearer(c); !isToken { // a host's own sign-in may use the header in another way
 			a.serve(c, need, h)
 			return
 		}
 		ctx := &Context{Context: c, App: a, zone: zoneOf(c)}
 		a.secure(c)
-		err := a.admitToken(ctx, need)
-		if err == nil {
-			err = h(ctx)
-		}
+		err := attempt(func() error {
+			if err := a.admitToken(ctx, need); err != nil {
+				return err
+			}
+			return h(ctx)
+		})
 		if err != nil {
 			ctx.failJSON(err)
 		}
@@ -74,15 +79,21 @@ func (a *App) answer(c *Context, need Need, answer Answerer) (any, error) {
 // errToken is what a request hears that brought no token that opens anything. Why, it is not told.
 var errToken = &refusedError{http.StatusUnauthorized, "A token is needed", "Send Authorization: Bearer and an API token that has not expired and was not revoked. People make tokens on their own page."}
 
+// bearer is the token that a request brings.
+func bearer(c *gin.Context) (secret string, ok bool) {
+	kind, secret, ok := strings.Cut(c.GetHeader("Authorization"), " ")
+	return strings.TrimSpace(secret), ok && strings.EqualFold(kind, "Bearer")
+}
+
 // admitToken finds out on whose behalf the request asks, and whether that may.
 func (a *App) admitToken(c *Context, need Need) error {
-	kind, secret, ok := strings.Cut(c.GetHeader("Authorization"), " ")
-	if !ok || !strings.EqualFold(kind, "Bearer") {
+	secret, ok := bearer(c.Context)
+	if !ok {
 		return errToken
 	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
-	person, err := a.Tokens.Who(ctx, strings.TrimSpace(secret))
+	person, err := a.Tokens.Who(ctx, secret)
 	if errors.Is(err, access.ErrToken) {
 		return errToken
 	}
@@ -90,6 +101,9 @@ func (a *App) admitToken(c *Context, need Need) error {
 		return err
 	}
 	c.Person = person
+	if err := checkPath(c.Params); err != nil {
+		return err
+	}
 	if !need.admits(person, c.Param("env")) {
 		return &deniedError{need}
 	}
@@ -124,7 +138,7 @@ type Problem struct {
 // failJSON turns an error into JSON, as fail turns it into a page.
 func (c *Context) failJSON(err error) {
 	if c.Writer.Written() {
-		c.App.Log.Error("an answer broke off", "path", c.logPath(), "error", err)
+		c.logFailure("an answer broke off", err)
 		return
 	}
 	status, problem := c.problemOf(err)
@@ -135,9 +149,7 @@ func (c *Context) failJSON(err error) {
 		c.Header("Retry-After", "10")
 		c.App.Log.Error("an answer needs the database, which cannot be reached", "path", c.logPath(), "error", err)
 	case http.StatusInternalServerError:
-		id := rand.Text()[:8]
-		c.App.Log.Error("an answer failed", "path", c.logPath(), "id", id, "error", err)
-		problem.Do = "It has been logged as " + id + "."
+		problem.Do = "It has been logged as " + c.logFailure("an answer failed", err) + "."
 	}
 	c.JSON(status, problem)
 }

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 
@@ -20,7 +19,7 @@ type problemPage struct {
 // fail turns an error into a page. This is the one place that does.
 func (c *Context) fail(err error) {
 	if c.Writer.Written() {
-		c.App.Log.Error("a settings page broke off", "path", c.logPath(), "error", err)
+		c.logFailure("a settings page broke off", err)
 		return
 	}
 	var (
@@ -51,8 +50,7 @@ func (c *Context) fail(err error) {
 	case errors.Is(err, context.Canceled):
 		c.Status(499) // nobody is there to read it
 	default:
-		id := rand.Text()[:8]
-		c.App.Log.Error("a settings page failed", "path", c.logPath(), "id", id, "error", err)
+		id := c.logFailure("a settings page failed", err)
 		c.problem(http.StatusInternalServerError, "This did not work", "It has been logged as "+id+". Nothing was changed unless a page says so.")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,11 +38,18 @@ func (c *Context) Form() (*Form, error) {
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			return nil, Refused(http.StatusRequestEntityTooLarge, "This is too much at once", "At most 4 MB can be sent. Send it in parts.")
+			return nil, Refused(http.StatusRequestEntityTooLarge, "This is too much at once", "At most "+sizeOf(large.Limit)+" can be sent. Send it in parts.")
 		}
 		return nil, Refused(http.StatusBadRequest, "This form cannot be read", "Go back and try again.")
 	}
 	return &Form{Values: c.Request.PostForm, Errors: map[string]string{}}, nil
+}
+
+func sizeOf(bytes int64) string {
+	if bytes < 1<<20 {
+		return strconv.FormatInt(bytes>>10, 10) + " kB"
+	}
+	return strconv.FormatInt(bytes>>20, 10) + " MB"
 }
 
 // Get is a field, without the space around it.

@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,6 +25,17 @@ var crossOrigin = http.NewCrossOriginProtection()
 // maxBody is how large a posted form may be, in bytes: a pasted list of ten thousand ids fits.
 const maxBody = 4 << 20
 
+// maxPublicBody is how large a form may be that anybody can post, in bytes: more than any password needs.
+const maxPublicBody = 64 << 10
+
+// most is how large a form may be.
+func (n Need) most() int64 {
+	if n.scope == public {
+		return maxPublicBody
+	}
+	return maxBody
+}
+
 // secure sets the headers of every answer.
 func (a *App) secure(c *gin.Context) {
 	h := c.Writer.Header()
@@ -35,13 +48,19 @@ func (a *App) secure(c *gin.Context) {
 
 // admit finds out who is asking, and whether they may.
 func (a *App) admit(c *Context, need Need) error {
+	if err := checkPath(c.Params); err != nil {
+		return err
+	}
 	if c.Request.Method != http.MethodGet {
 		if err := checkForm(c.Request); err != nil {
 			return err
 		}
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, need.most())
 	}
 	person, err := a.Person(c.Context)
+	if err == nil && person.ID == "" {
+		err = ErrNotSignedIn // somebody without an id is nobody: what belongs to them could not be told from others' things
+	}
 	switch {
 	case err == nil:
 		c.Person = person
@@ -55,6 +74,19 @@ func (a *App) admit(c *Context, need Need) error {
 	}
 	return nil
 }
+
+// checkPath refuses names that nothing can have, and about which no database can be asked.
+func checkPath(params gin.Params) error {
+	for _, param := range params {
+		if !Storable(param.Value) {
+			return NotFound("The address is mistyped.")
+		}
+	}
+	return nil
+}
+
+// Storable reports whether a database can hold a text, or be asked for it.
+func Storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // checkForm refuses what another site could make a browser send. A browser says where a form comes from, in Origin or
 // Sec-Fetch-Site; what says neither is no browser of today, and has no business with forms.

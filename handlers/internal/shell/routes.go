@@ -101,11 +101,13 @@ func (a *App) note(method, path string, need Need) {
 func (a *App) serve(c *gin.Context, need Need, h Handler) {
 	ctx := &Context{Context: c, App: a, zone: zoneOf(c)}
 	a.secure(c)
-	if err := a.admit(ctx, need); err != nil {
-		ctx.fail(err)
-		return
-	}
-	if err := h(ctx); err != nil {
+	err := attempt(func() error {
+		if err := a.admit(ctx, need); err != nil {
+			return err
+		}
+		return h(ctx)
+	})
+	if err != nil {
 		ctx.fail(err)
 	}
 }

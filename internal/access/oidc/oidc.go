@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -42,7 +41,7 @@ type Config struct {
 type Provider struct {
 	config Config
 
-	mu       sync.Mutex
+	asking   chan struct{}  // holds one while the provider is asked, or what it answered is looked at
 	provider *oidc.Provider // nil until it has answered
 }
 
@@ -64,7 +63,7 @@ func New(config Config) (*Provider, error) {
 	if config.Client == nil {
 		config.Client = &http.Client{Timeout: 10 * time.Second}
 	}
-	return &Provider{config: config}, nil
+	return &Provider{config: config, asking: make(chan struct{}, 1)}, nil
 }
 
 // loopback reports whether the provider runs on this machine, where nobody listens in.
@@ -137,10 +136,15 @@ func (p *Provider) client(provider *oidc.Provider) *oauth2.Config {
 		Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
 }
 
-// discover asks the provider for its settings, until it has once answered.
+// discover asks the provider for its settings, until it has once answered. Others wait meanwhile, none longer than its
+// request may take: a provider that is down must not gather everybody who tries.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the provider's settings: %w", ctx.Err())
+	}
 	if p.provider != nil {
 		return p.provider, nil
 	}
