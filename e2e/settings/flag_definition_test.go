@@ -15,7 +15,7 @@ func TestTheDefinitionShowsWhatAllEnvironmentsShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	site.As("viewer").Opens("/flags/new-home").Lacks("Edit").Sees("More bookings from the home page", "1 Mar 2027", "web-team", "3 hours ago",
-		"On for 25 % of users among “People in Germany”, off for everybody else.", "On for everybody.", "Disabled: off for everybody but those with an override.")
+		"On for 25 % of users in segment germany, otherwise off.", "On for everybody.", "Disabled: off for everybody but those with an override.")
 	site.As("dev").Opens("/flags/new-home").Sees("Edit", "Development").Lacks("Staging", "Production")
 	site.As("viewer").Gets("/settings/flags/no-such").Is(http.StatusNotFound)
 }

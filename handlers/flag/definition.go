@@ -50,7 +50,7 @@ func showDefinition(c *shell.Context) error {
 			if err != nil {
 				return err
 			}
-			in.Says = sentence(environment, state.Flag)
+			in.Says = says(c, environment, state.Flag)
 		}
 		page.In = append(page.In, in)
 	}

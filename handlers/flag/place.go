@@ -2,10 +2,12 @@ package flag
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -64,6 +66,15 @@ func (p place) put(c *shell.Context, base int64, reason string, change func(*rul
 func (p place) overtaken(base int64) error {
 	return &changes.ConflictError{Environment: p.in.Name, Conflicts: []changes.Conflict{{
 		Item: changes.Item{Kind: changes.ItemFlag, Key: p.flag.Key}, Base: base, Version: p.flag.Version, Theirs: p.flag.Flag}}}
+}
+
+// says tells who gets what of a flag in an environment, to the reader of a page. Plans and overrides are told apart.
+func says(c *shell.Context, in *catalog.Environment, flag *catalog.Flag) string {
+	told := flag.Flag
+	if malformed := in.Revision().Malformed()[flag.Key]; malformed != "" {
+		told.Malformed = malformed
+	}
+	return words.FlagIn(told, time.Now(), c.Zone())
 }
 
 // requiredBy are the keys of the flags here that have this one as a prerequisite.

@@ -29,14 +29,6 @@ func RuleIn(rule ruleset.Rule, zone *time.Location) string {
 	return capital(who(rule.When, zone) + " gets " + rule.Serve)
 }
 
-// Percent says what a percentage does, such as "25 % of users get on".
-func Percent(percent ruleset.Percent, zone *time.Location) string {
-	return capital(percentWhere(percent, "", zone))
-}
-
-// Split says what a split does, such as "Users are split: 34 % get control, 66 % get short".
-func Split(split ruleset.Split) string { return capital(splitWhere(split, "")) }
-
 func percentWhere(p ruleset.Percent, where string, zone *time.Location) string {
 	serve := p.Serve
 	if serve == "" {
