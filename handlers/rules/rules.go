@@ -56,7 +56,7 @@ func open(c *shell.Context) (*page, error) {
 	}
 	editable := c.Person.In(head.Environment) >= access.Editor && !head.Settings.Archived
 	return &page{FlagHead: head, Editable: editable,
-		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}, nil
+		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, builder.Variants(head.Settings.Flag), "", c.Zone())}, nil
 }
 
 func (p *page) render(c *shell.Context, status int) error {

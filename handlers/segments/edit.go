@@ -41,7 +41,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 		return nil, nil, 0, err
 	}
 	page := &editPage{Page: p, Key: key, Editable: c.Person.In(p.Environment) >= access.Editor,
-		Builder: builder.New(nil, builder.SegmentsOf(environment, key), builder.AttributesOf(environment), c.Zone())}
+		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, nil, key, c.Zone())}
 	if key == "" {
 		return page, nil, 0, nil
 	}
