@@ -148,7 +148,7 @@ func (t tier) gone(in *catalog.Environment) bool {
 
 // setTier says from which plan on people get the flag.
 func setTier(c *shell.Context) error {
-	p, err := present(c)
+	p, err := changeable(c)
 	if err != nil {
 		return err
 	}

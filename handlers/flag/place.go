@@ -43,6 +43,15 @@ func present(c *shell.Context) (place, error) {
 	return p, err
 }
 
+// changeable is present, for a flag that is not archived there.
+func changeable(c *shell.Context) (place, error) {
+	p, err := present(c)
+	if err == nil {
+		err = p.Changeable()
+	}
+	return p, err
+}
+
 // publish makes edits of one environment. Everything on these pages that concerns one environment goes through here.
 func publish(c *shell.Context, environment, reason string, edits ...changes.Edit) error {
 	ctx, cancel := c.Ctx()

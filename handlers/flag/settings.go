@@ -40,7 +40,7 @@ func (settingsPage) NoPrerequisite() map[string]any {
 
 // openSettings begins the page with the flag as it is.
 func openSettings(c *shell.Context) (settingsPage, place, error) {
-	p, err := present(c)
+	p, err := changeable(c)
 	if err != nil {
 		return settingsPage{}, p, err
 	}

@@ -58,7 +58,11 @@ type switchPage struct {
 const listed = 10
 
 func askFor(c *shell.Context, a act) (switchPage, place, error) {
-	p, err := present(c)
+	opened := changeable
+	if a.Path == "unarchive" {
+		opened = present
+	}
+	p, err := opened(c)
 	if err != nil {
 		return switchPage{}, p, err
 	}

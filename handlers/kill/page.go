@@ -138,7 +138,7 @@ func choose(c *shell.Context) error {
 	}
 	p := choice{FlagHead: head, Form: shell.NewForm()}
 	for _, state := range head.States {
-		if state.Flag != nil && c.Person.In(state.Environment.Name) >= access.Approver {
+		if state.Flag != nil && !state.Flag.Archived && c.Person.In(state.Environment.Name) >= access.Approver {
 			p.Places = append(p.Places, state)
 		}
 	}

@@ -73,8 +73,8 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.Settings.Archived {
-		return shell.Refused(http.StatusConflict, "This flag is archived here", "Its rules cannot be changed any more. Make a new flag with a key of its own.")
+	if err := p.Changeable(); err != nil {
+		return err
 	}
 	p.Form = form
 	p.Builder.ReadRules(form.Values)
