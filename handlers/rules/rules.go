@@ -166,7 +166,7 @@ func (p *page) compare(theirs, mine ruleset.Flag) []views.ConflictLine {
 		if i >= len(rules) {
 			return "none"
 		}
-		text := words.RuleIn(rules[i], p.Builder.Zone)
+		text := words.Rule(rules[i], p.Builder.Zone)
 		if rules[i].Name != "" {
 			text = rules[i].Name + ":\n" + text
 		}

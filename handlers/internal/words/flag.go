@@ -8,12 +8,9 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Times
-// are in UTC; shares that move are as they are now.
-func Flag(flag ruleset.Flag, now time.Time) string { return FlagIn(flag, now, time.UTC) }
-
-// FlagIn is Flag with times in a reader's zone. Cases come in the order in which values are decided.
-func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Cases
+// come in the order in which values are decided; shares that move are as they are now.
+func Flag(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 	off := Variant(flag, flag.Off)
 	switch {
 	case flag.Archived:
