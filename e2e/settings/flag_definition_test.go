@@ -59,7 +59,7 @@ func TestTwoWhoEditADefinitionBothSeeBothVersions(t *testing.T) {
 func TestADefinitionThatIsNotCompleteSaysSo(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
-	site.Imports("flags: [{key: bare, title: Bare, environments: {development: {}}}]")
+	site.Imports("version: 1\nflags: [{key: bare, kind: release, type: boolean, title: Bare, environments: {development: {}}}]")
 	site.As("editor").Opens("/flags/bare").Sees("Its purpose and its planned removal are not known", "Complete the definition")
 	site.As("viewer").Opens("/flags/bare").Sees("are not known").Lacks("Complete the definition")
 	site.As("editor").Opens("/flags/new-home").Lacks("not known")
