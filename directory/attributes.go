@@ -47,7 +47,11 @@ func (s *Snapshot) survey() {
 	}
 }
 
+// mostFrequent leaves out what only one person has where there are many values: that is no example, it is the person.
 func mostFrequent(counts map[string]int) []string {
+	if len(counts) > examples {
+		maps.DeleteFunc(counts, func(_ string, people int) bool { return people < 2 })
+	}
 	values := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b)) })
 	return values[:min(len(values), examples)]
 }

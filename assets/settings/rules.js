@@ -173,6 +173,43 @@
   });
   form.addEventListener("change", soon);
 
+  // Values that people often have for an attribute: a button each, which adds the value or takes it out again.
+  const often = new Map();
+  for (const list of document.querySelectorAll("[data-often]")) often.set(list.dataset.often, [...list.options].map((option) => option.value));
+  const linesOf = (field) => field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const offer = (condition) => {
+    const offers = condition.querySelector(":scope > .fields > [data-offers]");
+    if (!offers) return;
+    const known = often.get(condition.querySelector("[data-f=attribute]").value.trim()) ?? [];
+    const chosen = linesOf(condition.querySelector("[data-f=values]"));
+    offers.hidden = known.length === 0;
+    offers.replaceChildren("Often: ", ...known.slice(0, 8).map((value) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "offer key";
+      button.textContent = value;
+      button.setAttribute("aria-pressed", chosen.includes(value));
+      return button;
+    }));
+  };
+  const offerAll = () => form.querySelectorAll("[data-item].condition").forEach(offer);
+  offerAll();
+  form.addEventListener("input", (event) => {
+    if (event.target.matches("[data-f=attribute], [data-f=values]")) offer(event.target.closest("[data-item]"));
+  });
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest(".offer");
+    if (!button) return;
+    const condition = button.closest("[data-item]");
+    const field = condition.querySelector("[data-f=values]");
+    const value = button.textContent;
+    const lines = linesOf(field);
+    field.value = (lines.includes(value) ? lines.filter((line) => line !== value) : [...lines, value]).join("\n");
+    field.rows = Math.min(8, Math.max(1, linesOf(field).length));
+    for (const one of condition.querySelectorAll(".offer")) one.setAttribute("aria-pressed", linesOf(field).includes(one.textContent));
+    soon();
+  });
+
   // Dragging by the handle, with a mouse, a pen or a finger. Meanwhile rules show their heads alone, so that the way is
   // short; the one that is dragged stays under the pointer.
   form.addEventListener("pointerdown", (event) => {

@@ -15,7 +15,7 @@ func TestTheDefinitionShowsWhatAllEnvironmentsShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	site.As("viewer").Opens("/flags/new-home").Lacks("Edit").Sees("More bookings from the home page", "1 Mar 2027", "web-team", "3 hours ago",
-		"On for 25 % of users among “People in Germany”, off for everybody else.", "On for everybody.", "Disabled: off for everybody but those with an override.")
+		"On for 25 % of users in segment germany, otherwise off.", "On for everybody.", "Disabled: off for everybody but those with an override.")
 	site.As("dev").Opens("/flags/new-home").Sees("Edit", "Development").Lacks("Staging", "Production")
 	site.As("viewer").Gets("/settings/flags/no-such").Is(http.StatusNotFound)
 }
@@ -54,4 +54,13 @@ func TestTwoWhoEditADefinitionBothSeeBothVersions(t *testing.T) {
 	if flag.Title != "Eve's title" || flag.Description != "Typed by Eve" || flag.Version != 3 {
 		t.Errorf("%+v", flag)
 	}
+}
+
+func TestADefinitionThatIsNotCompleteSaysSo(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	site.Imports("version: 1\nflags: [{key: bare, kind: release, type: boolean, title: Bare, environments: {development: {}}}]")
+	site.As("editor").Opens("/flags/bare").Sees("Its purpose and its planned removal are not known", "Complete the definition")
+	site.As("viewer").Opens("/flags/bare").Sees("are not known").Lacks("Complete the definition")
+	site.As("editor").Opens("/flags/new-home").Lacks("not known")
 }

@@ -15,9 +15,9 @@ func TestTheOverviewSaysWhoGetsWhat(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
 	vic := site.As("viewer")
-	vic.Opens("/flags/new-home/development").Sees("On for 25 % of users among “People in Germany”, off for everybody else.",
-		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Save who gets it", "Archive")
-	vic.Opens("/flags/checkout/development").Sees("Split among 3 variants for everybody.", "Book this place now")
+	vic.Opens("/flags/new-home/development").Sees("On for 25 % of users in segment germany, otherwise off.",
+		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Save who may get it", "Archive")
+	vic.Opens("/flags/checkout/development").Sees("split: ", "Book this place now")
 	vic.Opens("/flags/reports/production").Sees("Only with Pro and above, or as an add-on.", "Included in Pro, Enterprise; not in Free.")
 }
 

@@ -384,3 +384,13 @@ func TestADatabaseThatIsAwayLosesNothingThatWasTyped(t *testing.T) {
 	editor.Submits(p, "/overrides/one").Is(http.StatusOK).Sees("u-1 now has short")
 	editor.Submits(kept, "/overrides/paste").Is(http.StatusOK).Sees("2 new")
 }
+
+func TestWhoHasItSaysThatOverridesAreForPeopleNotSeenYet(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	picture(t, site.Directory, "development")
+	page := site.As("viewer").Opens("/flags/new-home/development/who").Sees("2 more have an override and were not seen here yet")
+	if page.Find(`p a[href="/settings/flags/new-home/development/overrides"]`).Length() != 1 {
+		t.Error("it does not lead to them")
+	}
+}

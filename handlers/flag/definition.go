@@ -16,6 +16,7 @@ type definitionPage struct {
 	shell.FlagHead
 	MayEdit bool
 	Overdue bool // its planned removal has passed
+	Missing bool // purpose or planned removal, as in what was imported
 	In      []definitionIn
 }
 
@@ -41,6 +42,7 @@ func showDefinition(c *shell.Context) error {
 	page := definitionPage{FlagHead: head, MayEdit: len(editable(c, head.Page)) > 0}
 	removal := head.About.PlannedRemoval.Optional()
 	page.Overdue = removal != nil && removal.Before(time.Now())
+	page.Missing = removal == nil || head.About.Purpose == ""
 	for _, state := range head.States {
 		in := definitionIn{FlagState: state, LastRead: reads[state.Environment.Name]}
 		if state.Flag == nil {
@@ -50,7 +52,7 @@ func showDefinition(c *shell.Context) error {
 			if err != nil {
 				return err
 			}
-			in.Says = sentence(environment, state.Flag)
+			in.Says = says(c, environment, state.Flag)
 		}
 		page.In = append(page.In, in)
 	}

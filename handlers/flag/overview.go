@@ -64,7 +64,7 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 		return page, nil
 	}
 	page.Why.Form = shell.NewForm()
-	page.Says = sentence(p.in, p.flag)
+	page.Says = says(c, p.in, p.flag)
 	page.Trouble = p.in.Revision().Malformed()[p.flag.Key]
 	if page.Trouble == "" {
 		page.Trouble = p.flag.Malformed // of an archived one, which is not compiled
@@ -75,9 +75,9 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 		}
 	}
 	for _, rule := range p.flag.Rules {
-		page.Rules = append(page.Rules, words.Rule(rule))
+		page.Rules = append(page.Rules, words.Rule(rule, c.Zone()))
 	}
-	page.Otherwise = teller{p.in, p.flag}.variant(p.flag.Otherwise)
+	page.Otherwise = words.Variant(p.flag.Flag, p.flag.Otherwise)
 	page.Variants = rowsOf(p.flag.Flag)
 	page.RequiredBy = p.requiredBy()
 	page.Tier = tierOf(p.in, p.flag)
@@ -148,7 +148,7 @@ func (t tier) gone(in *catalog.Environment) bool {
 
 // setTier says from which plan on people get the flag.
 func setTier(c *shell.Context) error {
-	p, err := present(c)
+	p, err := changeable(c)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package flag
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -41,6 +43,15 @@ func present(c *shell.Context) (place, error) {
 	return p, err
 }
 
+// changeable is present, for a flag that is not archived there.
+func changeable(c *shell.Context) (place, error) {
+	p, err := present(c)
+	if err == nil {
+		err = p.Changeable()
+	}
+	return p, err
+}
+
 // publish makes edits of one environment. Everything on these pages that concerns one environment goes through here.
 func publish(c *shell.Context, environment, reason string, edits ...changes.Edit) error {
 	ctx, cancel := c.Ctx()
@@ -64,6 +75,15 @@ func (p place) put(c *shell.Context, base int64, reason string, change func(*rul
 func (p place) overtaken(base int64) error {
 	return &changes.ConflictError{Environment: p.in.Name, Conflicts: []changes.Conflict{{
 		Item: changes.Item{Kind: changes.ItemFlag, Key: p.flag.Key}, Base: base, Version: p.flag.Version, Theirs: p.flag.Flag}}}
+}
+
+// says tells who gets what of a flag in an environment, to the reader of a page. Plans and overrides are told apart.
+func says(c *shell.Context, in *catalog.Environment, flag *catalog.Flag) string {
+	told := flag.Flag
+	if malformed := in.Revision().Malformed()[flag.Key]; malformed != "" {
+		told.Malformed = malformed
+	}
+	return words.Flag(told, time.Now(), c.Zone())
 }
 
 // requiredBy are the keys of the flags here that have this one as a prerequisite.

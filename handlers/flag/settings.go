@@ -40,7 +40,7 @@ func (settingsPage) NoPrerequisite() map[string]any {
 
 // openSettings begins the page with the flag as it is.
 func openSettings(c *shell.Context) (settingsPage, place, error) {
-	p, err := present(c)
+	p, err := changeable(c)
 	if err != nil {
 		return settingsPage{}, p, err
 	}
@@ -99,7 +99,7 @@ func saveSettings(c *shell.Context) error {
 	err = p.put(c, baseOf(f), f.Get("reason"), func(flag *ruleset.Flag) { *flag = wanted })
 	if conflict, ok := shell.Conflict(err); ok {
 		theirs, _ := conflict.Conflicts[0].Theirs.(ruleset.Flag)
-		page.Conflicts = []views.Conflict{settingsConflict(p, theirs, wanted)}
+		page.Conflicts = []views.Conflict{settingsConflict(p, says(c, p.in, p.flag), theirs, wanted)}
 		f.Set("base", strconv.FormatInt(conflict.Conflicts[0].Version, 10))
 		return page.again(c, http.StatusConflict)
 	}
@@ -191,7 +191,7 @@ func (p settingsPage) again(c *shell.Context, status int) error {
 }
 
 // settingsConflict sets both versions side by side, the rules too: they are not in this form, and stay as theirs are.
-func settingsConflict(p place, theirs, yours ruleset.Flag) views.Conflict {
+func settingsConflict(p place, state string, theirs, yours ruleset.Flag) views.Conflict {
 	line := func(field string, of func(ruleset.Flag) string) views.ConflictLine {
 		return views.ConflictLine{Field: field, Theirs: of(theirs), Yours: of(yours)}
 	}
@@ -215,6 +215,6 @@ func settingsConflict(p place, theirs, yours ruleset.Flag) views.Conflict {
 		}),
 		line("Who may get it", func(f ruleset.Flag) string { return fromPlan(f.TierRequired) }),
 		line("Client-visible", func(f ruleset.Flag) string { return map[bool]string{true: "yes", false: "no"}[f.ClientVisible] }),
-		{Field: "Rules and state", Theirs: sentence(p.in, p.flag), Yours: "(stay as theirs are)"},
+		{Field: "Rules and state", Theirs: state, Yours: "(stay as theirs are)"},
 	}}
 }

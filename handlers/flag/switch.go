@@ -46,7 +46,6 @@ type switchPage struct {
 	Form       *shell.Form
 	Now        string // who gets what now
 	Will       string // who will get what
-	Off        string // what is served when off
 	Held       []*catalog.Override
 	More       int // of those, how many are not listed
 	RequiredBy []string
@@ -59,17 +58,20 @@ type switchPage struct {
 const listed = 10
 
 func askFor(c *shell.Context, a act) (switchPage, place, error) {
-	p, err := present(c)
+	opened := changeable
+	if a.Path == "unarchive" {
+		opened = present
+	}
+	p, err := opened(c)
 	if err != nil {
 		return switchPage{}, p, err
 	}
-	page := switchPage{FlagHead: p.FlagHead, Act: a, In: p.in.Title, Now: sentence(p.in, p.flag), RequiredBy: p.requiredBy(),
-		Form: shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10)), MayKill: p.May("approver", p.in.Name),
-		Off: teller{p.in, p.flag}.variant(p.flag.Off)}
+	page := switchPage{FlagHead: p.FlagHead, Act: a, In: p.in.Title, Now: says(c, p.in, p.flag), RequiredBy: p.requiredBy(),
+		Form: shell.NewForm("base", strconv.FormatInt(p.flag.Version, 10)), MayKill: p.May("approver", p.in.Name)}
 	if a.change != nil {
 		after := *p.flag
 		a.change(&after.Flag)
-		page.Will = sentence(p.in, &after)
+		page.Will = says(c, p.in, &after)
 	}
 	page.Held = holders(p.flag, time.Now())
 	if len(page.Held) > listed {

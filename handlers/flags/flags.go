@@ -178,7 +178,7 @@ func (r *row) stateIn(seen []*catalog.Environment, now time.Time) {
 // finish adds what only rows that are shown need.
 func (r *row) finish(person access.Person, plans map[string]string) {
 	for _, state := range r.States {
-		if state.Flag != nil && person.In(state.Environment.Name) >= access.Approver {
+		if state.Flag != nil && !state.Flag.Archived && person.In(state.Environment.Name) >= access.Approver {
 			r.CanKill = true
 		}
 	}

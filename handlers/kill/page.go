@@ -55,7 +55,7 @@ func (p *page) read(c *shell.Context) error {
 	}
 	p.Known, p.Where = true, p.State().Environment
 	p.overridden(time.Now())
-	p.Comes = comes(p.Settings)
+	p.Comes = comes(p.Settings, c.Zone())
 	if !p.Settings.Killed {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (p *page) overridden(now time.Time) {
 func (p page) More() int { return p.Overrides - len(p.Some) }
 
 // comes says what decides the flag when it is not killed.
-func comes(flag *catalog.Flag) []string {
+func comes(flag *catalog.Flag, zone *time.Location) []string {
 	switch {
 	case flag.Malformed != "":
 		return []string{"It cannot be read (" + flag.Malformed + "), so everybody gets “" + variant(flag.Default) + "”."}
@@ -108,7 +108,7 @@ func comes(flag *catalog.Flag) []string {
 		lines = append(lines, "Who does not get “"+p.Variant+"” of the flag “"+p.Flag+"” gets “"+variant(flag.Off)+"”.")
 	}
 	for _, rule := range flag.Rules {
-		lines = append(lines, words.Rule(rule))
+		lines = append(lines, words.Rule(rule, zone))
 	}
 	if len(lines) == 0 {
 		return []string{"Everybody gets “" + variant(flag.Otherwise) + "”."}
@@ -138,7 +138,7 @@ func choose(c *shell.Context) error {
 	}
 	p := choice{FlagHead: head, Form: shell.NewForm()}
 	for _, state := range head.States {
-		if state.Flag != nil && c.Person.In(state.Environment.Name) >= access.Approver {
+		if state.Flag != nil && !state.Flag.Archived && c.Person.In(state.Environment.Name) >= access.Approver {
 			p.Places = append(p.Places, state)
 		}
 	}

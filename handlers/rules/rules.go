@@ -56,7 +56,7 @@ func open(c *shell.Context) (*page, error) {
 	}
 	editable := c.Person.In(head.Environment) >= access.Editor && !head.Settings.Archived
 	return &page{FlagHead: head, Editable: editable,
-		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}, nil
+		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, builder.Variants(head.Settings.Flag), "", c.Zone())}, nil
 }
 
 func (p *page) render(c *shell.Context, status int) error {
@@ -73,8 +73,8 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.Settings.Archived {
-		return shell.Refused(http.StatusConflict, "This flag is archived here", "Its rules cannot be changed any more. Make a new flag with a key of its own.")
+	if err := p.Changeable(); err != nil {
+		return err
 	}
 	p.Form = form
 	p.Builder.ReadRules(form.Values)
@@ -166,7 +166,7 @@ func (p *page) compare(theirs, mine ruleset.Flag) []views.ConflictLine {
 		if i >= len(rules) {
 			return "none"
 		}
-		text := words.RuleIn(rules[i], p.Builder.Zone)
+		text := words.Rule(rules[i], p.Builder.Zone)
 		if rules[i].Name != "" {
 			text = rules[i].Name + ":\n" + text
 		}

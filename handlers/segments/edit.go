@@ -41,7 +41,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 		return nil, nil, 0, err
 	}
 	page := &editPage{Page: p, Key: key, Editable: c.Person.In(p.Environment) >= access.Editor,
-		Builder: builder.New(nil, builder.SegmentsOf(environment, key), builder.AttributesOf(environment), c.Zone())}
+		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, nil, key, c.Zone())}
 	if key == "" {
 		return page, nil, 0, nil
 	}
@@ -52,7 +52,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 	if segment.Title != "" {
 		page.Title = segment.Title
 	}
-	page.Words = words.ConditionIn(segment.When, c.Zone())
+	page.Words = words.Condition(segment.When, c.Zone())
 	page.Uses = usesOf(environment)[key]
 	return page, &segment.Segment, segment.Version, nil
 }
@@ -194,7 +194,7 @@ func (p *editPage) conflict(c *shell.Context, conflict *changes.ConflictError, m
 		p.Form.Set("base", strconv.FormatInt(item.Version, 10))
 		p.Conflicts = append(p.Conflicts, views.Conflict{What: "Segment " + mine.Key, Lines: []views.ConflictLine{
 			{Field: "Title", Theirs: theirs.Title, Yours: mine.Title},
-			{Field: "Who is in it", Theirs: words.ConditionIn(theirs.When, p.Builder.Zone), Yours: words.ConditionIn(mine.When, p.Builder.Zone)},
+			{Field: "Who is in it", Theirs: words.Condition(theirs.When, p.Builder.Zone), Yours: words.Condition(mine.When, p.Builder.Zone)},
 		}})
 	}
 	return c.Render(http.StatusConflict, "segments/edit", p)

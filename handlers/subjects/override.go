@@ -31,7 +31,7 @@ type overridePage struct {
 
 // editOverride shows the form: of the user or tenant that the query names, or of nobody yet.
 func editOverride(c *shell.Context) error {
-	head, environment, err := flagIn(c, "overrides")
+	head, environment, err := openFlag(c)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func overrideFor(flag *catalog.Flag, user, tenant string) *catalog.Override {
 
 // saveOverride gives one user or one tenant a variant.
 func saveOverride(c *shell.Context) error {
-	head, environment, err := flagIn(c, "overrides")
+	head, environment, err := openFlag(c)
 	if err != nil {
 		return unsaved(c, err)
 	}

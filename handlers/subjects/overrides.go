@@ -81,6 +81,15 @@ func listOverrides(c *shell.Context) error {
 	return c.Render(http.StatusOK, "subjects/overrides", page)
 }
 
+// openFlag begins a page on which the flag's overrides are changed.
+func openFlag(c *shell.Context) (shell.FlagHead, *catalog.Environment, error) {
+	head, environment, err := flagIn(c, "overrides")
+	if err == nil {
+		err = head.Changeable()
+	}
+	return head, environment, err
+}
+
 // flagIn begins a page about a flag that the environment has.
 func flagIn(c *shell.Context, tab string) (shell.FlagHead, *catalog.Environment, error) {
 	head, err := c.FlagPage(tab)

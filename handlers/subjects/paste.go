@@ -31,7 +31,7 @@ func newPastePage(head shell.FlagHead, environment *catalog.Environment, form *s
 }
 
 func pasteOverrides(c *shell.Context) error {
-	head, environment, err := flagIn(c, "overrides")
+	head, environment, err := openFlag(c)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func pasteOverrides(c *shell.Context) error {
 
 // savePasted gives all listed users or tenants a variant, in one publish: all or none.
 func savePasted(c *shell.Context) error {
-	head, environment, err := flagIn(c, "overrides")
+	head, environment, err := openFlag(c)
 	if err != nil {
 		return unsaved(c, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/directory"
+	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
@@ -20,6 +21,7 @@ type whoPage struct {
 	People     int
 	Tenants    int
 	Visitors   []directory.Day // the newest first
+	Unseen     int             // overrides of those who were not seen
 	VisitorSum int64
 
 	Kind, Query, Variant, Reason string // the list's filters
@@ -58,6 +60,9 @@ func (p *pages) who(c *shell.Context) error {
 		return err
 	}
 	page.Counting, page.People, page.Tenants = seen.Counting, len(seen.People), len(seen.Tenants)
+	if !seen.Counting {
+		page.Unseen = unseen(head.Settings, seen, time.Now())
+	}
 	page.Visitors, page.VisitorSum = visitors(seen, time.Now())
 	page.Tallies, page.Reasons = census.tallies()
 	query := c.Request.URL.Query()
@@ -88,6 +93,20 @@ func (p *pages) census(c *shell.Context, head shell.FlagHead) (*census, *directo
 		return nil, nil, err
 	}
 	return p.counts.of(environment, flag, seen, time.Now()), seen, nil
+}
+
+// unseen counts the overrides that hold for somebody who was not seen, and so is in none of the lists.
+func unseen(flag *catalog.Flag, seen *directory.Snapshot, now time.Time) (n int) {
+	for _, o := range flag.Overrides {
+		_, known := seen.Person(o.User)
+		if o.Tenant != "" {
+			_, known = seen.Tenant(o.Tenant)
+		}
+		if !known && !expired(o, now) {
+			n++
+		}
+	}
+	return n
 }
 
 // visitors gives the last days of visitors, and how many they make.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/ruleset"
@@ -67,6 +68,24 @@ func (b *Builder) blank(n *Node) *Node {
 	return n
 }
 
+// KnownValues are the attributes with values that people often have.
+func (b *Builder) KnownValues() []directory.Attribute {
+	return slices.DeleteFunc(slices.Clone(b.Seen), func(a directory.Attribute) bool { return len(a.Values) == 0 })
+}
+
+// Often are values that people often have for the attribute that is compared.
+func (n *Node) Often() []string {
+	for _, attribute := range n.builder.Seen {
+		if attribute.Name == n.Attribute {
+			return attribute.Values[:min(shownValues, len(attribute.Values))]
+		}
+	}
+	return nil
+}
+
+// shownValues is how many of them stand beside a condition.
+const shownValues = 8
+
 // SegmentsOf are an environment's segments, to choose from; the one named is left out, since none may use itself.
 func SegmentsOf(environment *catalog.Environment, except string) []Option {
 	var options []Option
@@ -83,9 +102,13 @@ func SegmentsOf(environment *catalog.Environment, except string) []Option {
 	return options
 }
 
-// AttributesOf are the attributes that every subject has, and those that an environment's rules and segments read.
-func AttributesOf(environment *catalog.Environment) []string {
+// AttributesOf are the attributes that every subject has, and those that an environment's rules and segments read or that
+// people were seen with.
+func AttributesOf(environment *catalog.Environment, known []directory.Attribute) []string {
 	seen := map[string]bool{}
+	for _, attribute := range known {
+		seen[attribute.Name] = true
+	}
 	for _, f := range environment.Flags {
 		for _, rule := range f.Rules {
 			collect(rule.When, seen, 0)

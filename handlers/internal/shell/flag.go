@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/toprent/flags/handlers/internal/catalog"
@@ -65,6 +66,25 @@ func (c *Context) FlagPage(tab string) (FlagHead, error) {
 		return FlagHead{}, NotFound("There is no environment %q.", c.Param("env"))
 	}
 	return head, nil
+}
+
+// Changeable refuses changes while the flag is archived in the environment that the page is about.
+func (h FlagHead) Changeable() error {
+	if h.Settings != nil && h.Settings.Archived {
+		return Refused(http.StatusConflict, "This flag is archived here", "Nothing was changed. Bring it back on its overview, then change it.")
+	}
+	return nil
+}
+
+// MayKill reports whether the person may disable all access in one of the environments, and it is not disabled in all of
+// those already.
+func (h FlagHead) MayKill() bool {
+	for _, s := range h.States {
+		if s.Flag != nil && !s.Flag.Killed && !s.Flag.Archived && h.Person.In(s.Environment.Name) >= access.Approver {
+			return true
+		}
+	}
+	return false
 }
 
 // State is the flag's state in the environment that the page is about.

@@ -93,6 +93,16 @@ func (p Page) Start() string {
 	return "flags"
 }
 
+// EnvironmentTitle is how the environment that the page is about is called; its name while that is not known.
+func (p Page) EnvironmentTitle() string {
+	for _, e := range p.Environments {
+		if e.Name == p.Environment {
+			return e.Title
+		}
+	}
+	return p.Environment
+}
+
 // At is a time for people, in the reader's zone.
 func (p Page) At(t any) views.Moment { return views.MomentOf(t, p.Zone) }
 

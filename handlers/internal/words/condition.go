@@ -9,11 +9,8 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Condition says what a condition asks, such as "country is DE or FR". Times are in UTC.
-func Condition(c ruleset.Condition) string { return ConditionIn(c, time.UTC) }
-
-// ConditionIn is Condition with times in a reader's zone.
-func ConditionIn(c ruleset.Condition, zone *time.Location) string { return condition(&c, zone, 0) }
+// Condition says what a condition asks, such as "country is DE or FR".
+func Condition(c ruleset.Condition, zone *time.Location) string { return condition(&c, zone, 0) }
 
 // where is the part of a sentence that says to whom a rule is limited.
 func where(c *ruleset.Condition, zone *time.Location) string {

@@ -8,23 +8,21 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off". Times
-// are in UTC; shares that move are as they are now.
-func Flag(flag ruleset.Flag, now time.Time) string { return FlagIn(flag, now, time.UTC) }
-
-// FlagIn is Flag with times in a reader's zone.
-func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Cases
+// come in the order in which values are decided; shares that move are as they are now.
+func Flag(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+	off := Variant(flag, flag.Off)
 	switch {
-	case flag.Malformed != "":
-		return "Broken: everybody gets " + served(flag, flag.Default)
 	case flag.Archived:
-		return "Archived"
+		return "Archived: it is served to nobody, and what the code falls back to holds."
 	case flag.Killed:
-		return "Killed: " + served(flag, flag.Off) + " for everybody"
+		return "Killed: " + off + " for everybody, without exception, until the kill is lifted."
+	case flag.Malformed != "":
+		return "It cannot be evaluated, so everybody gets its default: " + Variant(flag, flag.Default) + ", or, where a plan is needed, " + off + "."
 	case !flag.Enabled:
-		return capital(served(flag, flag.Off)) + " for everybody"
+		return "Disabled: " + off + " for everybody but those with an override."
 	}
-	return capital(state(flag, now, zone)) + needs(flag)
+	return capital(state(flag, now, zone)) + needs(flag) + "."
 }
 
 // state is what the rules and the otherwise of an enabled flag come to.
@@ -36,14 +34,17 @@ func state(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 		}
 		parts = append(parts, clause(flag, rule, now, zone))
 		if everybody(rule, now) {
+			if last := len(parts) - 1; last > 0 && rule.Split == nil {
+				parts[last] = Variant(flag, serveOf(rule)) + " for everybody else"
+			}
 			return list(parts, 4, "; ", "; ")
 		}
 	}
 	if len(parts) == 0 {
-		return served(flag, flag.Otherwise) + " for everybody"
+		return Variant(flag, flag.Otherwise) + " for everybody"
 	}
 	text := list(parts, 4, "; ", "; ")
-	return text + ", otherwise " + served(flag, flag.Otherwise)
+	return text + ", otherwise " + Variant(flag, flag.Otherwise)
 }
 
 // clause is one rule as a part of the sentence.
@@ -53,11 +54,11 @@ func clause(flag ruleset.Flag, rule ruleset.Rule, now time.Time, zone *time.Loca
 	case rule.Split != nil:
 		return lower(splitWhere(*rule.Split, where))
 	case p == nil:
-		return served(flag, rule.Serve) + " for everybody" + where
+		return Variant(flag, rule.Serve) + " for everybody" + where
 	case !p.Moving():
-		return fmt.Sprintf("%s for %s %% of %s", served(flag, p.Serve), p.Share, Units(p.Unit)+where)
+		return fmt.Sprintf("%s for %s %% of %s", Variant(flag, p.Serve), p.Share, Units(p.Unit)+where)
 	default:
-		return fmt.Sprintf("%s for %s", served(flag, p.Serve), movingNow(*p, where, now, zone))
+		return fmt.Sprintf("%s for %s", Variant(flag, p.Serve), movingNow(*p, where, now, zone))
 	}
 }
 
@@ -68,7 +69,7 @@ func movingNow(p ruleset.Percent, where string, now time.Time, zone *time.Locati
 	case p.Start != nil && now.Before(*p.Start):
 		return fmt.Sprintf("%s %% of %s (to %s %% from %s on)", share, units, p.To, moment(p.Start, zone))
 	case p.End == nil || now.Before(*p.End):
-		return fmt.Sprintf("now %s %% of %s (%s %% at %s)", share, units, p.To, moment(p.End, zone))
+		return fmt.Sprintf("%s %% of %s now (%s %% at %s)", share, units, p.To, moment(p.End, zone))
 	}
 	return fmt.Sprintf("%s %% of %s", share, units)
 }
@@ -87,15 +88,28 @@ func ShareAt(p ruleset.Percent, now time.Time) ruleset.Share {
 	return ruleset.Share(float64(p.From) + (float64(p.To)-float64(p.From))*passed)
 }
 
-// served is how a variant is called; a boolean's empty one is off.
-func served(flag ruleset.Flag, variant string) string {
-	if variant == "" && (flag.Type == ruleset.Boolean || flag.Type == "") {
-		return "off"
+// Variant is how a variant is called in a sentence: a boolean's empty one is off.
+func Variant(flag ruleset.Flag, name string) string {
+	if flag.Type == ruleset.Boolean || flag.Type == "" {
+		switch name {
+		case "":
+			return "off"
+		case "on", "off":
+			return name
+		}
 	}
-	if variant == "" {
-		return "nothing"
+	if name == "" {
+		return "the code’s fallback"
 	}
-	return variant
+	return "“" + name + "”"
+}
+
+// serveOf is the variant that a rule serves to whom it reaches; a split serves several.
+func serveOf(rule ruleset.Rule) string {
+	if rule.Percent != nil {
+		return rule.Percent.Serve
+	}
+	return rule.Serve
 }
 
 func needs(flag ruleset.Flag) string {

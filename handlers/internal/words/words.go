@@ -1,5 +1,6 @@
 // Package words says in plain words what rules, conditions and whole flags do, for people who decide about flags: on pages,
 // in lists and in feeds. What it says is complete for what fits a line; longer lists end in how many more there are.
+// Times are in the reader's zone.
 package words
 
 import (
@@ -12,11 +13,8 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Rule says what a rule does, such as "25 % of users where country is DE get on". Times are in UTC.
-func Rule(rule ruleset.Rule) string { return RuleIn(rule, time.UTC) }
-
-// RuleIn is Rule with times in a reader's zone.
-func RuleIn(rule ruleset.Rule, zone *time.Location) string {
+// Rule says what a rule does, such as "25 % of users where country is DE get on".
+func Rule(rule ruleset.Rule, zone *time.Location) string {
 	where := where(rule.When, zone)
 	switch {
 	case rule.Percent != nil:
@@ -28,14 +26,6 @@ func RuleIn(rule ruleset.Rule, zone *time.Location) string {
 	}
 	return capital(who(rule.When, zone) + " gets " + rule.Serve)
 }
-
-// Percent says what a percentage does, such as "25 % of users get on".
-func Percent(percent ruleset.Percent, zone *time.Location) string {
-	return capital(percentWhere(percent, "", zone))
-}
-
-// Split says what a split does, such as "Users are split: 34 % get control, 66 % get short".
-func Split(split ruleset.Split) string { return capital(splitWhere(split, "")) }
 
 func percentWhere(p ruleset.Percent, where string, zone *time.Location) string {
 	serve := p.Serve

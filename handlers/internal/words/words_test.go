@@ -33,7 +33,7 @@ func TestARuleSaysWhoGetsWhat(t *testing.T) {
 		{ruleset.Rule{Split: &ruleset.Split{Unit: "visitor", Weights: map[string]ruleset.Weight{"a": 1000, "b": 2000}}}, "Visitors are split: 66.67 % get b, 33.33 % get a"},
 		{ruleset.Rule{}, "Everybody gets nothing yet"},
 	} {
-		if got := words.Rule(test.rule); got != test.want {
+		if got := words.Rule(test.rule, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -43,11 +43,11 @@ func TestTimesAreInTheReadersZone(t *testing.T) {
 	zone := time.FixedZone("CET", 3600)
 	start := time.Date(2027, 1, 1, 8, 0, 0, 0, time.UTC)
 	end := start.Add(time.Hour)
-	got := words.RuleIn(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}, zone)
+	got := words.Rule(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}, zone)
 	if !strings.Contains(got, "1 Jan 2027, 09:00 CET") {
 		t.Error(got)
 	}
-	got = words.ConditionIn(ruleset.Condition{Attribute: "now", Operator: ruleset.Before, Values: []string{"2027-01-01T08:00:00Z"}}, zone)
+	got = words.Condition(ruleset.Condition{Attribute: "now", Operator: ruleset.Before, Values: []string{"2027-01-01T08:00:00Z"}}, zone)
 	if want := "the time is before 1 Jan 2027, 09:00 CET"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -74,7 +74,7 @@ func TestAConditionSaysWhatItAsks(t *testing.T) {
 		{ruleset.Condition{All: []ruleset.Condition{}}, "nothing is asked yet"},
 		{ruleset.Condition{}, "something  …"},
 	} {
-		if got := words.Condition(test.condition); got != test.want {
+		if got := words.Condition(test.condition, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -92,25 +92,27 @@ func TestAFlagSaysWhatItDoes(t *testing.T) {
 	on := func(rules ...ruleset.Rule) ruleset.Flag {
 		return ruleset.Flag{Type: ruleset.Boolean, Enabled: true, Rules: rules}
 	}
-	killed, otherwise, gated := on(), on(), on(quarter)
+	killed, otherwise, gated, broken := on(), on(), on(quarter), on()
+	broken.Malformed = "rules: not JSON"
 	killed.Killed, otherwise.Otherwise, gated.TierRequired = true, "on", "pro"
 	gated.Prerequisites = []ruleset.Prerequisite{{Flag: "base", Variant: "on"}}
 	for _, test := range []struct {
 		flag ruleset.Flag
 		want string
 	}{
-		{ruleset.Flag{Type: ruleset.Boolean}, "Off for everybody"},
-		{killed, "Killed: off for everybody"},
-		{ruleset.Flag{Archived: true}, "Archived"},
-		{otherwise, "On for everybody"},
-		{on(quarter), "On for 25 % of users in segment germany, otherwise off"},
-		{on(quarter, ruleset.Rule{Serve: "on"}, quarter), "On for 25 % of users in segment germany; on for everybody"},
-		{on(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}), "On for now 50 % of users (100 % at 2 Jan 2027, 13:00 UTC), otherwise off"},
-		{on(ruleset.Rule{Percent: &ruleset.Percent{Serve: "on"}}), "Off for everybody"},
-		{gated, "On for 25 % of users in segment germany, otherwise off (needs plan pro or higher and base to be on)"},
-		{ruleset.Flag{Type: ruleset.String, Enabled: true, Otherwise: "control"}, "Control for everybody"},
+		{ruleset.Flag{Type: ruleset.Boolean}, "Disabled: off for everybody but those with an override."},
+		{killed, "Killed: off for everybody, without exception, until the kill is lifted."},
+		{ruleset.Flag{Archived: true}, "Archived: it is served to nobody, and what the code falls back to holds."},
+		{broken, "It cannot be evaluated, so everybody gets its default: off, or, where a plan is needed, off."},
+		{otherwise, "On for everybody."},
+		{on(quarter), "On for 25 % of users in segment germany, otherwise off."},
+		{on(quarter, ruleset.Rule{Serve: "on"}, quarter), "On for 25 % of users in segment germany; on for everybody else."},
+		{on(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}), "On for 50 % of users now (100 % at 2 Jan 2027, 13:00 UTC), otherwise off."},
+		{on(ruleset.Rule{Percent: &ruleset.Percent{Serve: "on"}}), "Off for everybody."},
+		{gated, "On for 25 % of users in segment germany, otherwise off (needs plan pro or higher and base to be on)."},
+		{ruleset.Flag{Type: ruleset.String, Enabled: true, Otherwise: "control"}, "“control” for everybody."},
 	} {
-		if got := words.Flag(test.flag, now); got != test.want {
+		if got := words.Flag(test.flag, now, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
