@@ -1,3 +1,5 @@
+//go:build unix
+
 package settings
 
 import (
@@ -6,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,7 +61,7 @@ func largeSearches() []string {
 func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	t.Helper()
 	names := strings.NewReplacer(":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", ":revision", "1",
-		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/tenant", "/tenant?id="+largeTenant(20))
+		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
 	known := map[string]bool{}
 	for _, at := range []struct {
 		needs  map[string]string
@@ -82,22 +85,48 @@ func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	return pages
 }
 
-// serves asks the server for a page as the admin, and tells how long that takes, the way over the network left out.
-func (h *largeHost) serves(t testing.TB, page largePage) time.Duration {
+// cost is the time that something took, and that of the processors, which is less on a machine that is busy with something
+// else.
+type cost struct{ wall, processor time.Duration }
+
+// processorTime is what this process has used so far, on all cores.
+func processorTime(t testing.TB) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// crowding is how many times as long work takes as it would if nothing else ran on the machine.
+func crowding(t testing.TB) float64 {
+	t.Helper()
+	began, worked := time.Now(), processorTime(t)
+	for time.Since(began) < 20*time.Millisecond {
+	}
+	return max(1, float64(time.Since(began))/float64(processorTime(t)-worked))
+}
+
+// serves asks the server for a page as the admin, and tells what that costs, the way over the network left out.
+func (h *largeHost) serves(t testing.TB, page largePage) cost {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/settings"+page.path, nil)
 	h.signsIn(request)
 	request.Header.Set("Accept", "text/html")
-	if page.path == "/my-plan" { // of a tenant's own admin
+	switch {
+	case page.path == "/my-plan": // of a tenant's own admin
 		request.Header.Set("Cookie", "person=tenant")
+	case page.path == "/sign-in": // of those who are not signed in
+		request.Header.Del("Cookie")
 	}
 	if strings.HasPrefix(page.path, "/api/") {
 		request.Header.Set("Authorization", "Bearer "+h.token)
 	}
 	recorder := httptest.NewRecorder()
-	began := time.Now()
+	began, worked := time.Now(), processorTime(t)
 	page.engine.ServeHTTP(recorder, request)
-	took := time.Since(began)
+	took := cost{time.Since(began), processorTime(t) - worked}
 	leads := page.path == "" || page.path == "/people"
 	if recorder.Code != http.StatusOK && !(leads && recorder.Code == http.StatusSeeOther) {
 		t.Fatalf("%s gives %d, so that it measures nothing:\n%s", page, recorder.Code, recorder.Body)
@@ -108,48 +137,19 @@ func (h *largeHost) serves(t testing.TB, page largePage) time.Duration {
 // within is how long a page may take on the server.
 const within = 100 * time.Millisecond
 
-// tries measures something until the middle of several tries is quick enough: a machine that is busy with something else
-// is asked again.
-func tries(measure func() time.Duration) (middle time.Duration) {
-	for attempt := range 4 {
-		took := make([]time.Duration, 5)
-		for i := range took {
-			took[i] = measure()
-		}
-		slices.Sort(took)
-		if attempt == 0 || took[2] < middle {
-			middle = took[2]
-		}
-		if middle <= within/2 {
-			break
-		}
-	}
-	return middle
-}
-
 func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
 		host := largeSite(t, store)
 		t.Run("all pages", func(t *testing.T) {
 			for _, page := range host.pages(t) {
 				host.serves(t, page) // what the first one counts, those behind it find counted
-				host.quick(t, page, func() time.Duration { return host.serves(t, page) })
+				host.quick(t, page, func() cost { return host.serves(t, page) })
 			}
 		})
 		// Pages that were not asked for anything since the server's start have nothing in memory.
 		t.Run("the first page after a start", func(t *testing.T) {
-			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production", "/plans/production"} {
-				host.quick(t, largePage{path: path}, func() time.Duration {
-					pages, err := settings.New(settings.Config{Store: store, Flags: host.Flags, Directory: host.Directory, Person: asAdmin})
-					if err != nil {
-						t.Fatal(err)
-					}
-					engine := gin.New()
-					if err := pages.Mount(engine.Group("/settings")); err != nil {
-						t.Fatal(err)
-					}
-					return host.serves(t, largePage{path, engine})
-				})
+			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production/who"} {
+				host.quick(t, largePage{path: path}, func() cost { return host.serves(t, largePage{path, newPages(t, host)}) })
 			}
 		})
 		// What was counted and compiled before a publish is not counted and compiled any more.
@@ -158,7 +158,7 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 			for _, path := range largeFirst() {
 				page := largePage{path, host.Engine}
 				host.serves(t, page)
-				host.quick(t, page, func() time.Duration {
+				host.quick(t, page, func() cost {
 					n++
 					host.publishes(t, n%10)
 					return host.serves(t, page)
@@ -166,6 +166,20 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 			}
 		})
 	})
+}
+
+// newPages are those of a server that has just started.
+func newPages(t testing.TB, host *largeHost) *gin.Engine {
+	t.Helper()
+	pages, err := settings.New(settings.Config{Store: host.Store, Flags: host.Flags, Directory: host.Directory, Person: asAdmin})
+	engine := gin.New()
+	if err == nil {
+		err = pages.Mount(engine.Group("/settings"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
 }
 
 func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People["admin"], nil }
@@ -177,13 +191,33 @@ func largeFirst() []string {
 		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/changes", "/health"}
 }
 
-// quick expects that a page takes as long as is promised at most.
-func (h *largeHost) quick(t *testing.T, page largePage, measure func() time.Duration) {
+// quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that
+// if the machine is busy with something else.
+func (h *largeHost) quick(t *testing.T, page largePage, measure func() cost) {
 	t.Helper()
-	took := tries(measure)
-	t.Logf("%8.1f ms  %s", took.Seconds()*1000, page)
-	if took > within*slowdown {
-		t.Errorf("%s takes %v, at most %v are allowed", page, took, within*slowdown)
+	var least time.Duration
+	for attempt := range 5 {
+		took := make([]time.Duration, 3)
+		for i := range took {
+			cost := measure()
+			switch took[i] = cost.wall; {
+			case h.sqlite: // which works in this process, so that the time of the processor is all that the page costs
+				took[i] = min(cost.wall, cost.processor)
+			case attempt > 0: // the database's processes are kept waiting as this one is
+				took[i] = time.Duration(float64(cost.wall) / crowding(t))
+			}
+		}
+		slices.Sort(took)
+		if attempt == 0 || took[1] < least {
+			least = took[1]
+		}
+		if least <= within {
+			break
+		}
+	}
+	t.Logf("%8.1f ms  %s", least.Seconds()*1000, page)
+	if least > within*slowdown {
+		t.Errorf("%s takes %v, at most %v are allowed", page, least, within*slowdown)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 // people sign in there.
 type largeHost struct {
 	*settingstest.Site
+	sqlite  bool
 	alone   *settings.Settings
 	engine  *gin.Engine // of those that stand alone
 	session string      // of the admin there
@@ -36,7 +37,7 @@ type largeHost struct {
 // largeSite makes it.
 func largeSite(t testing.TB, store *models.Store) *largeHost {
 	t.Helper()
-	h := &largeHost{Site: settingstest.On(t, store, inside)}
+	h := &largeHost{Site: settingstest.On(t, store, inside), sqlite: store.Dialect() == "sqlite"}
 	document := largeDocument()
 	if _, err := h.Changes.Import(t.Context(), document, changes.ImportOptions{Author: "test", Reason: "a large configuration"}); err != nil {
 		t.Fatal(err)
