@@ -41,11 +41,11 @@ unit:
 
 ## budgets: the budgets of time and memory, alone on the machine and without the race detector
 budgets:
-	$(TOOL) gotestsum --format pkgname -- -p 1 -count 1 -run 'Budget|AtMost|Million|Independent' ./ruleset ./middleware
+	$(TOOL) gotestsum --format pkgname -- -p 1 -count 1 -run 'Budget|AtMost|Million|Independent' ./ruleset ./middleware ./e2e/settings
 
 ## bench: all benchmarks, for people
 bench:
-	go test -run '^$$' -bench . -benchmem ./ruleset ./service ./middleware
+	go test -run '^$$' -bench . -benchmem ./ruleset ./service ./middleware ./e2e/settings
 
 ## fuzz: every fuzz target in turn; FUZZTIME=5m for longer
 fuzz:

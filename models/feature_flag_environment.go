@@ -99,8 +99,13 @@ func (s FlagSettings) Flag(global FeatureFlag) ruleset.Flag {
 
 // FlagSettingsAt returns the settings of all flags at revision n of an environment.
 func (r reader) FlagSettingsAt(ctx context.Context, environment string, n int64) ([]FeatureFlagEnvironment, error) {
-	var rows []FeatureFlagEnvironment
-	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
+	columns := []string{"id", "feature_id", "environment", "from_revision", "to_revision", "tier_required", "client_visible", "archived", "enabled", "killed",
+		"variants", "off_variant", "otherwise_variant", "default_variant", "prerequisites", "rollout_strategy"}
+	rows, err := scanned(at(r.with(ctx).Model(&FeatureFlagEnvironment{}), environment, n).Select(columns), func(f *FeatureFlagEnvironment) []any {
+		return []any{&f.ID, &f.FeatureID, &f.Environment, &f.FromRevision, &f.ToRevision, &f.TierRequired, &f.ClientVisible, &f.Archived, &f.Enabled, &f.Killed,
+			&f.Variants, &f.OffVariant, &f.OtherwiseVariant, &f.DefaultVariant, &f.Prerequisites, &f.RolloutStrategy}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the flags of %q: %w", environment, err)
 	}
 	return rows, nil

@@ -84,9 +84,15 @@ func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil &&
 
 // OverridesAt returns all overrides at revision n of an environment.
 func (r reader) OverridesAt(ctx context.Context, environment string, n int64) ([]FeatureFlagOverride, error) {
-	var rows []FeatureFlagOverride
-	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
+	columns := []string{"id", "feature_id", "user_id", "org_id", "is_enabled", "variant", "override_reason", "expires_at", "created_by", "created_at", "from_revision", "to_revision"}
+	rows, err := scanned(at(r.with(ctx).Model(&FeatureFlagOverride{}), environment, n).Select(columns), func(o *FeatureFlagOverride) []any {
+		return []any{&o.ID, &o.FeatureID, &o.UserID, &o.OrgID, &o.IsEnabled, &o.Variant, &o.OverrideReason, &o.ExpiresAt, &o.CreatedBy, &o.CreatedAt, &o.FromRevision, &o.ToRevision}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the overrides of %q: %w", environment, err)
+	}
+	for i := range rows { // one text for all of them
+		rows[i].Environment = environment
 	}
 	return rows, nil
 }

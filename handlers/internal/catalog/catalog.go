@@ -3,7 +3,10 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/toprent/flags/models"
@@ -71,12 +74,40 @@ func (c *Catalog) Environments(ctx context.Context) ([]*Environment, error) {
 		return nil, err
 	}
 	all := make([]*Environment, len(rows))
+	errs := make([]error, len(rows))
+	var reading sync.WaitGroup
 	for i, row := range rows {
-		if all[i], err = c.at(ctx, row); err != nil {
-			return nil, err
+		if all[i] = c.known(row); all[i] == nil {
+			reading.Go(func() { all[i], errs[i] = c.safelyAt(ctx, row) })
 		}
 	}
+	reading.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return nil, err
+	}
 	return all, nil
+}
+
+// known gives the environment if it was read at the row's revision already; else nil.
+func (c *Catalog) known(row models.Environment) *Environment {
+	s := c.slot(row.Name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.present == nil || s.present.ID() != row.ID() {
+		return nil
+	}
+	s.present = s.present.titled(row)
+	return s.present
+}
+
+// safelyAt is at, for goroutines, where a panic would end the host's whole process: there it is an error.
+func (c *Catalog) safelyAt(ctx context.Context, row models.Environment) (e *Environment, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, err = nil, fmt.Errorf("read environment %q: panic: %v\n%s", row.Name, r, debug.Stack())
+		}
+	}()
+	return c.at(ctx, row)
 }
 
 // Environment gives one environment, or service.ErrNoEnvironment.
@@ -90,13 +121,7 @@ func (c *Catalog) Environment(ctx context.Context, name string) (*Environment, e
 
 // at gives the environment as it is at the row's revision, or at a newer one.
 func (c *Catalog) at(ctx context.Context, row models.Environment) (*Environment, error) {
-	c.mu.Lock()
-	s := c.environments[row.Name]
-	if s == nil {
-		s = &slot{}
-		c.environments[row.Name] = s
-	}
-	c.mu.Unlock()
+	s := c.slot(row.Name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, err := c.read(ctx, s.present, row)
@@ -105,6 +130,17 @@ func (c *Catalog) at(ctx context.Context, row models.Environment) (*Environment,
 	}
 	s.present = next
 	return next, nil
+}
+
+func (c *Catalog) slot(environment string) *slot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.environments[environment]
+	if s == nil {
+		s = &slot{}
+		c.environments[environment] = s
+	}
+	return s
 }
 
 // read makes the environment's state at the row's revision from an older one, or from nothing.
