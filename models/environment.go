@@ -39,10 +39,18 @@ func (e Environment) ID() ruleset.ID {
 // Environments returns all environments in the order in which they are shown.
 func (r reader) Environments(ctx context.Context) ([]Environment, error) {
 	var rows []Environment
-	if err := r.with(ctx).Order("position, name").Find(&rows).Error; err != nil {
+	err := r.with(ctx).Order("position, name").Find(&rows).Error
+	if lacksSchema(err) {
+		return nil, noSchema(err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the environments: %w", err)
 	}
 	return rows, nil
+}
+
+func noSchema(err error) error {
+	return fmt.Errorf("the database has no schema yet: run the migrate command: %w", err)
 }
 
 // Environment returns one environment, or service.ErrNoEnvironment.
@@ -57,7 +65,7 @@ func (reader) environment(db *gorm.DB, name string) (Environment, error) {
 		return Environment{}, fmt.Errorf("%w: %q", service.ErrNoEnvironment, name)
 	}
 	if lacksSchema(err) {
-		return Environment{}, fmt.Errorf("the database has no schema yet: run the migrate command: %w", err)
+		return Environment{}, noSchema(err)
 	}
 	if err != nil {
 		return Environment{}, fmt.Errorf("read environment %q: %w", name, err)

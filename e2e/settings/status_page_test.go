@@ -341,6 +341,19 @@ func health(t *testing.T, site *settingstest.Site, person string) (a answer) {
 	return a
 }
 
+// A monitor cannot sign in as a person does.
+func TestAMonitorMayUseAToken(t *testing.T) {
+	h := standsAlone(t)
+	secret := token(t, h.first(), "viewer", "*")
+	monitor := h.As("")
+	monitor.Header.Set("Authorization", "Bearer "+secret)
+	if p := monitor.Gets("/settings/health.json").Is(http.StatusOK); !strings.Contains(p.Body, `"reachable":true`) {
+		t.Error(p.Body)
+	}
+	monitor.Header.Set("Authorization", "Bearer "+secret+"x")
+	monitor.Gets("/settings/health.json").Is(http.StatusUnauthorized)
+}
+
 func TestMonitorsReadTheSameAsJSONWithTheSameRights(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()

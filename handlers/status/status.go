@@ -19,7 +19,7 @@ import (
 // Register mounts the page and its form for monitors.
 func Register(a *shell.App) {
 	a.GET("/health", shell.Anywhere(access.Viewer), show)
-	a.GET("/health.json", shell.Anywhere(access.Viewer), tell)
+	a.Feed("/health.json", shell.Anywhere(access.Viewer), tell)
 }
 
 // page is the health page.
