@@ -121,7 +121,13 @@ func doSwitch(which func() act) shell.Handler {
 		if err != nil {
 			return err
 		}
-		return c.Done(p.noticef("%s %s", p.About.Name, page.Act.done), "flags", p.About.Name, p.in.Name)
+		notice := p.noticef("%s %s", p.About.Name, page.Act.done)
+		if now, err := c.Environment(); err == nil && page.Act.Path == "enable" {
+			if flag, ok := now.Flag(p.About.Name); ok && flag.Rollout(time.Now()) == catalog.Off {
+				notice += " Nobody gets it yet: edit the rules to say who does."
+			}
+		}
+		return c.Done(notice, "flags", p.About.Name, p.in.Name)
 	}
 }
 

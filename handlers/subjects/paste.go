@@ -95,9 +95,10 @@ const (
 	shownConflicts = 20
 )
 
-// pastedIDs reads ids, one on a line or with commas or semicolons between, and says what is wrong with which line.
+// pastedIDs reads ids, one on a line or with commas or semicolons between, each once, and says what is wrong with which
+// line.
 func pastedIDs(text string) (ids []string, problems []string) {
-	lineOf := map[string]int{}
+	seen := map[string]bool{}
 	wrong := 0
 	refuse := func(line int, format string, args ...any) {
 		if wrong++; wrong <= shownProblems {
@@ -110,11 +111,10 @@ func pastedIDs(text string) (ids []string, problems []string) {
 			if id == "" {
 				continue
 			}
-			if first, twice := lineOf[id]; twice {
-				refuse(i+1, "%s is there twice, first on line %d.", id, first)
+			if seen[id] { // lists that people paste have repeats, and a repeat says nothing new
 				continue
 			}
-			lineOf[id] = i + 1
+			seen[id] = true
 			if problem := idProblem(id); problem != "" {
 				refuse(i+1, "%s", problem)
 				continue
