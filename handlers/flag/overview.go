@@ -75,7 +75,7 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 		}
 	}
 	for _, rule := range p.flag.Rules {
-		page.Rules = append(page.Rules, words.Rule(rule, c.Zone()))
+		page.Rules = append(page.Rules, words.RuleIn(rule, c.Zone()))
 	}
 	page.Otherwise = words.Variant(p.flag.Flag, p.flag.Otherwise)
 	page.Variants = rowsOf(p.flag.Flag)
