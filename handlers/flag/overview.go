@@ -74,8 +74,10 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 			page.Problems = append(page.Problems, problem.Error())
 		}
 	}
-	for _, rule := range p.flag.Rules {
-		page.Rules = append(page.Rules, words.Rule(rule, c.Zone()))
+	if !told(p.flag) {
+		for _, rule := range p.flag.Rules {
+			page.Rules = append(page.Rules, words.RuleIn(rule, c.Zone()))
+		}
 	}
 	page.Otherwise = words.Variant(p.flag.Flag, p.flag.Otherwise)
 	page.Variants = rowsOf(p.flag.Flag)
@@ -95,6 +97,11 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 	}
 	page.Last = &last
 	return page, nil
+}
+
+// told reports whether the sentence about the flag says all that its rules do.
+func told(flag *catalog.Flag) bool {
+	return len(flag.Rules) < 2 && flag.Enabled && !flag.Killed && !flag.Archived
 }
 
 // count tells the users and the tenants who have an override that holds.

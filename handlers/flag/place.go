@@ -83,7 +83,7 @@ func says(c *shell.Context, in *catalog.Environment, flag *catalog.Flag) string 
 	if malformed := in.Revision().Malformed()[flag.Key]; malformed != "" {
 		told.Malformed = malformed
 	}
-	return words.Flag(told, time.Now(), c.Zone())
+	return words.FlagIn(told, time.Now(), c.Zone())
 }
 
 // requiredBy are the keys of the flags here that have this one as a prerequisite.

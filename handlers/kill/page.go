@@ -108,7 +108,7 @@ func comes(flag *catalog.Flag, zone *time.Location) []string {
 		lines = append(lines, "Who does not get “"+p.Variant+"” of the flag “"+p.Flag+"” gets “"+variant(flag.Off)+"”.")
 	}
 	for _, rule := range flag.Rules {
-		lines = append(lines, words.Rule(rule, zone))
+		lines = append(lines, words.RuleIn(rule, zone))
 	}
 	if len(lines) == 0 {
 		return []string{"Everybody gets “" + variant(flag.Otherwise) + "”."}

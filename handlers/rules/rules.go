@@ -56,11 +56,12 @@ func open(c *shell.Context) (*page, error) {
 	}
 	editable := c.Person.In(head.Environment) >= access.Editor && !head.Settings.Archived
 	return &page{FlagHead: head, Editable: editable,
-		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, builder.Variants(head.Settings.Flag), "", c.Zone())}, nil
+		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}, nil
 }
 
 func (p *page) render(c *shell.Context, status int) error {
 	p.Builder.Describe()
+	p.Builder.Offer(c.Request.Context(), c.App.Directory, p.Environment)
 	return c.Render(status, "rules/edit", p)
 }
 
@@ -73,11 +74,12 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Changeable(); err != nil {
-		return err
-	}
 	p.Form = form
 	p.Builder.ReadRules(form.Values)
+	if p.Settings.Archived {
+		p.Editable, form.Message = true, "Somebody has archived this flag here in the meantime. What you typed is still below: bring the flag back on its overview, then save again."
+		return p.render(c, http.StatusConflict)
+	}
 	if do := form.Get("do"); do != "" {
 		p.Builder.Do(do)
 		return p.render(c, http.StatusOK)
@@ -166,7 +168,7 @@ func (p *page) compare(theirs, mine ruleset.Flag) []views.ConflictLine {
 		if i >= len(rules) {
 			return "none"
 		}
-		text := words.Rule(rules[i], p.Builder.Zone)
+		text := words.RuleIn(rules[i], p.Builder.Zone)
 		if rules[i].Name != "" {
 			text = rules[i].Name + ":\n" + text
 		}

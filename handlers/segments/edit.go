@@ -41,7 +41,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 		return nil, nil, 0, err
 	}
 	page := &editPage{Page: p, Key: key, Editable: c.Person.In(p.Environment) >= access.Editor,
-		Builder: builder.For(c.Request.Context(), c.App.Directory, environment, nil, key, c.Zone())}
+		Builder: builder.New(nil, builder.SegmentsOf(environment, key), builder.AttributesOf(environment), c.Zone())}
 	if key == "" {
 		return page, nil, 0, nil
 	}
@@ -52,7 +52,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 	if segment.Title != "" {
 		page.Title = segment.Title
 	}
-	page.Words = words.Condition(segment.When, c.Zone())
+	page.Words = words.ConditionIn(segment.When, c.Zone())
 	page.Uses = usesOf(environment)[key]
 	return page, &segment.Segment, segment.Version, nil
 }
@@ -64,6 +64,7 @@ func showNew(c *shell.Context) error {
 	}
 	p.Form = shell.NewForm("base", "0")
 	p.Builder.ReadWhen(p.Form.Values)
+	p.offer(c)
 	p.Builder.Do("add-condition:when")
 	p.Builder.When.Children[0].Focus = false
 	return c.Render(http.StatusOK, "segments/edit", p)
@@ -76,7 +77,13 @@ func show(c *shell.Context) error {
 	}
 	p.Form = shell.NewForm("base", strconv.FormatInt(version, 10), "title", segment.Title)
 	p.Builder.SetWhen(segment.When)
+	p.offer(c)
 	return c.Render(http.StatusOK, "segments/edit", p)
+}
+
+// offer has the builder offer what people were seen with.
+func (p *editPage) offer(c *shell.Context) {
+	p.Builder.Offer(c.Request.Context(), c.App.Directory, p.Environment)
 }
 
 func create(c *shell.Context) error { return submit(c) }
@@ -95,6 +102,7 @@ func submit(c *shell.Context) error {
 	}
 	p.Form = form
 	p.Builder.ReadWhen(form.Values)
+	p.offer(c)
 	if do := form.Get("do"); do != "" {
 		p.Builder.Do(do)
 		return c.Render(http.StatusOK, "segments/edit", p)
@@ -194,7 +202,7 @@ func (p *editPage) conflict(c *shell.Context, conflict *changes.ConflictError, m
 		p.Form.Set("base", strconv.FormatInt(item.Version, 10))
 		p.Conflicts = append(p.Conflicts, views.Conflict{What: "Segment " + mine.Key, Lines: []views.ConflictLine{
 			{Field: "Title", Theirs: theirs.Title, Yours: mine.Title},
-			{Field: "Who is in it", Theirs: words.Condition(theirs.When, p.Builder.Zone), Yours: words.Condition(mine.When, p.Builder.Zone)},
+			{Field: "Who is in it", Theirs: words.ConditionIn(theirs.When, p.Builder.Zone), Yours: words.ConditionIn(mine.When, p.Builder.Zone)},
 		}})
 	}
 	return c.Render(http.StatusConflict, "segments/edit", p)

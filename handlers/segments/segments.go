@@ -47,7 +47,7 @@ func list(c *shell.Context) error {
 	uses := usesOf(environment)
 	page := listPage{Page: p}
 	for _, segment := range environment.Segments {
-		page.Segments = append(page.Segments, row{segment, words.Condition(segment.When, c.Zone()), uses[segment.Key]})
+		page.Segments = append(page.Segments, row{segment, words.ConditionIn(segment.When, c.Zone()), uses[segment.Key]})
 	}
 	return c.Render(http.StatusOK, "segments/list", page)
 }

@@ -141,7 +141,7 @@ func reasonOf(d ruleset.Detail, flag *catalog.Flag) reason {
 		r.Code = fmt.Sprintf("rule-%d", d.RuleIndex+1)
 		r.Title = fmt.Sprintf("Rule %d", d.RuleIndex+1)
 		if flag != nil && d.RuleIndex < len(flag.Rules) {
-			r.Title += ": " + words.Rule(flag.Rules[d.RuleIndex], time.UTC)
+			r.Title += ": " + words.RuleIn(flag.Rules[d.RuleIndex], time.UTC)
 		}
 	}
 	return r

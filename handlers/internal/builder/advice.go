@@ -15,7 +15,7 @@ func (b *Builder) Describe() {
 	rules, _ := b.Result()
 	b.Errors = kept
 	for i, r := range b.Rules {
-		r.Words = words.Rule(rules[i], b.Zone)
+		r.Words = words.RuleIn(rules[i], b.Zone)
 		r.Advice = advice(rules, i)
 	}
 }

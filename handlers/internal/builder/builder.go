@@ -5,11 +5,9 @@
 package builder
 
 import (
-	"context"
 	"time"
 
 	"github.com/toprent/flags/directory"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -19,12 +17,13 @@ type Builder struct {
 	Otherwise string
 	When      *Node // of a segment; nil for the rules of a flag
 
-	Variants   []string              // of the flag, in stored order
-	Segments   []Option              // of the environment
-	Attributes []string              // known ones, offered while typing
-	Seen       []directory.Attribute // what people were seen with
-	Zone       *time.Location        // in which times are typed; named in the form
-	Errors     map[string]string     // by field
+	Variants   []string          // of the flag, in stored order
+	Segments   []Option          // of the environment
+	Attributes []string          // known ones, offered while typing
+	Zone       *time.Location    // in which times are typed; named in the form
+	Errors     map[string]string // by field
+
+	Seen []directory.Attribute // what people were seen with
 
 	nodes int  // conditions read so far
 	over  bool // there was more than the limits allow
@@ -146,18 +145,6 @@ func withChosen(variants []string, chosen string) []string {
 // New is a builder that offers what an environment has.
 func New(variants []string, segments []Option, attributes []string, zone *time.Location) *Builder {
 	return &Builder{Variants: variants, Segments: segments, Attributes: attributes, Zone: zone, Errors: map[string]string{}}
-}
-
-// For is a builder in an environment, of a flag with these variants, or of the segment that is named, which is not offered
-// to itself. It offers what people were seen with, too; while that is not known, it does without.
-func For(ctx context.Context, people *directory.Directory, in *catalog.Environment, variants []string, segment string, zone *time.Location) *Builder {
-	var seen []directory.Attribute
-	if snapshot, err := people.Snapshot(ctx, in.Name); err == nil {
-		seen = snapshot.Attributes()
-	}
-	b := New(variants, SegmentsOf(in, segment), AttributesOf(in, seen), zone)
-	b.Seen = seen
-	return b
 }
 
 // Variants are the names of a flag's variants; a boolean's are on and off.

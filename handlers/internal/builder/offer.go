@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -102,13 +103,23 @@ func SegmentsOf(environment *catalog.Environment, except string) []Option {
 	return options
 }
 
-// AttributesOf are the attributes that every subject has, and those that an environment's rules and segments read or that
-// people were seen with.
-func AttributesOf(environment *catalog.Environment, known []directory.Attribute) []string {
-	seen := map[string]bool{}
-	for _, attribute := range known {
-		seen[attribute.Name] = true
+// Offer adds the attributes that people were seen with in an environment. While those are not known, it does without.
+func (b *Builder) Offer(ctx context.Context, people *directory.Directory, environment string) {
+	snapshot, err := people.Snapshot(ctx, environment)
+	if err != nil {
+		return
 	}
+	b.Seen = snapshot.Attributes()
+	for _, attribute := range b.Seen {
+		if !slices.Contains(b.Attributes, attribute.Name) {
+			b.Attributes = append(b.Attributes, attribute.Name)
+		}
+	}
+}
+
+// AttributesOf are the attributes that every subject has, and those that an environment's rules and segments read.
+func AttributesOf(environment *catalog.Environment) []string {
+	seen := map[string]bool{}
 	for _, f := range environment.Flags {
 		for _, rule := range f.Rules {
 			collect(rule.When, seen, 0)

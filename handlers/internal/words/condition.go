@@ -9,8 +9,8 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Condition says what a condition asks, such as "country is DE or FR".
-func Condition(c ruleset.Condition, zone *time.Location) string { return condition(&c, zone, 0) }
+// ConditionIn says what a condition asks, such as "country is DE or FR".
+func ConditionIn(c ruleset.Condition, zone *time.Location) string { return condition(&c, zone, 0) }
 
 // where is the part of a sentence that says to whom a rule is limited.
 func where(c *ruleset.Condition, zone *time.Location) string {

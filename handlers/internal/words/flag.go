@@ -8,9 +8,9 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Flag says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Cases
+// FlagIn says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Cases
 // come in the order in which values are decided; shares that move are as they are now.
-func Flag(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 	off := Variant(flag, flag.Off)
 	switch {
 	case flag.Archived:

@@ -13,8 +13,8 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Rule says what a rule does, such as "25 % of users where country is DE get on".
-func Rule(rule ruleset.Rule, zone *time.Location) string {
+// RuleIn says what a rule does, such as "25 % of users where country is DE get on".
+func RuleIn(rule ruleset.Rule, zone *time.Location) string {
 	where := where(rule.When, zone)
 	switch {
 	case rule.Percent != nil:

@@ -33,7 +33,7 @@ func TestARuleSaysWhoGetsWhat(t *testing.T) {
 		{ruleset.Rule{Split: &ruleset.Split{Unit: "visitor", Weights: map[string]ruleset.Weight{"a": 1000, "b": 2000}}}, "Visitors are split: 66.67 % get b, 33.33 % get a"},
 		{ruleset.Rule{}, "Everybody gets nothing yet"},
 	} {
-		if got := words.Rule(test.rule, time.UTC); got != test.want {
+		if got := words.RuleIn(test.rule, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -43,11 +43,11 @@ func TestTimesAreInTheReadersZone(t *testing.T) {
 	zone := time.FixedZone("CET", 3600)
 	start := time.Date(2027, 1, 1, 8, 0, 0, 0, time.UTC)
 	end := start.Add(time.Hour)
-	got := words.Rule(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}, zone)
+	got := words.RuleIn(ruleset.Rule{Percent: &ruleset.Percent{To: 100_000, Start: &start, End: &end, Serve: "on"}}, zone)
 	if !strings.Contains(got, "1 Jan 2027, 09:00 CET") {
 		t.Error(got)
 	}
-	got = words.Condition(ruleset.Condition{Attribute: "now", Operator: ruleset.Before, Values: []string{"2027-01-01T08:00:00Z"}}, zone)
+	got = words.ConditionIn(ruleset.Condition{Attribute: "now", Operator: ruleset.Before, Values: []string{"2027-01-01T08:00:00Z"}}, zone)
 	if want := "the time is before 1 Jan 2027, 09:00 CET"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -74,7 +74,7 @@ func TestAConditionSaysWhatItAsks(t *testing.T) {
 		{ruleset.Condition{All: []ruleset.Condition{}}, "nothing is asked yet"},
 		{ruleset.Condition{}, "something  …"},
 	} {
-		if got := words.Condition(test.condition, time.UTC); got != test.want {
+		if got := words.ConditionIn(test.condition, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -112,7 +112,7 @@ func TestAFlagSaysWhatItDoes(t *testing.T) {
 		{gated, "On for 25 % of users in segment germany, otherwise off (needs plan pro or higher and base to be on)."},
 		{ruleset.Flag{Type: ruleset.String, Enabled: true, Otherwise: "control"}, "“control” for everybody."},
 	} {
-		if got := words.Flag(test.flag, now, time.UTC); got != test.want {
+		if got := words.FlagIn(test.flag, now, time.UTC); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
