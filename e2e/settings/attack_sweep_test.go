@@ -256,7 +256,7 @@ func TestEveryAnswerKeepsItsHeaders(t *testing.T) {
 			if !strings.HasPrefix(csp, "default-src 'self'; img-src 'self' data:;") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
 				t.Errorf("%s: policy %q", route, csp)
 			}
-			if p.Header.Get("X-Content-Type-Options") != "nosniff" || p.Header.Get("Cache-Control") != "no-store" || p.Header.Get("X-Frame-Options") != "DENY" {
+			if p.Header.Get("X-Content-Type-Options") != "nosniff" || p.Header.Get("Cache-Control") != "no-store" || p.Header.Get("X-Frame-Options") != "DENY" || p.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 				t.Errorf("%s: %v", route, p.Header)
 			}
 			for _, cookie := range p.Header.Values("Set-Cookie") {
