@@ -73,11 +73,12 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.Settings.Archived {
-		return shell.Refused(http.StatusConflict, "This flag is archived here", "Its rules cannot be changed any more. Make a new flag with a key of its own.")
-	}
 	p.Form = form
 	p.Builder.ReadRules(form.Values)
+	if p.Settings.Archived {
+		p.Editable, form.Message = true, "Somebody has archived this flag here in the meantime. What you typed is still below: bring the flag back on its overview, then save again."
+		return p.render(c, http.StatusConflict)
+	}
 	if do := form.Get("do"); do != "" {
 		p.Builder.Do(do)
 		return p.render(c, http.StatusOK)
