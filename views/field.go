@@ -18,7 +18,7 @@ type Field struct {
 	Type                      string // text, textarea, select, checkbox, date, datetime-local, number, email, password, search
 	Hint                      string
 	Required, Checked, Short  bool
-	Readonly                  bool
+	Readonly, Autofocus       bool
 	Placeholder, List, Rows   string
 	Autocomplete, Zone        string
 	Max                       string // length in characters
@@ -29,7 +29,7 @@ type Field struct {
 type Choice struct{ Value, Label string }
 
 // newField makes a field for templates: {{ template "field" (field .Form "title" "Title" "hint=What people see" "required") }}.
-// Options are words (required, short, readonly) or name=text (type, hint, placeholder, list, rows, autocomplete, zone,
+// Options are words (required, short, readonly, autofocus) or name=text (type, hint, placeholder, list, rows, autocomplete, zone,
 // max). A []Choice makes it a select.
 func newField(form Form, name, label string, options ...any) (Field, error) {
 	f := Field{Name: name, Label: label, Type: "text", Value: form.Get(name), Error: form.Error(name), Checked: form.On(name), Max: "1000"}
@@ -46,6 +46,9 @@ func newField(form Form, name, label string, options ...any) (Field, error) {
 			f.Short = true
 		case "readonly":
 			f.Readonly = true
+		case "autofocus":
+			f.Autofocus = true
+		case "": // an option that a template left out
 		case "type":
 			f.Type = text
 		case "hint":

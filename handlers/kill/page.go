@@ -108,7 +108,11 @@ func comes(flag *catalog.Flag, zone *time.Location) []string {
 		lines = append(lines, "Who does not get “"+p.Variant+"” of the flag “"+p.Flag+"” gets “"+variant(flag.Off)+"”.")
 	}
 	for _, rule := range flag.Rules {
-		lines = append(lines, words.RuleIn(rule, zone))
+		line := words.RuleIn(rule, zone)
+		if rule.Name != "" {
+			line = rule.Name + ": " + line
+		}
+		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
 		return []string{"Everybody gets “" + variant(flag.Otherwise) + "”."}

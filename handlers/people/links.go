@@ -49,8 +49,7 @@ func gone(err error) error {
 }
 
 func (p pages) showLink(c *shell.Context, status int, kind access.LinkKind, account access.Account, form *shell.Form) error {
-	page := linkPage{Page: c.Bare(linkTitles[kind]), Form: form, Kind: kind, Account: account, Shortest: access.Shortest}
-	page.Person = access.Person{}
+	page := linkPage{Page: c.SignedOut(linkTitles[kind]), Form: form, Kind: kind, Account: account, Shortest: access.Shortest}
 	return c.Render(status, "people/link", page)
 }
 

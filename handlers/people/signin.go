@@ -32,8 +32,7 @@ func (p pages) signInPage(c *shell.Context) error {
 func (p pages) next(asked string) string { return access.LocalPath(asked, p.app.Link("flags")) }
 
 func (p pages) showSignIn(c *shell.Context, status int, form *shell.Form, next string) error {
-	page := signInPage{Page: c.Bare("Sign in"), Form: form, Next: next}
-	page.Person = access.Person{}
+	page := signInPage{Page: c.SignedOut("Sign in"), Form: form, Next: next}
 	if provider := p.accounts.Provider(); provider != nil {
 		page.Provider, page.Else = provider.Name(), p.app.Link("sign-in", "elsewhere")+"?next="+url.QueryEscape(next)
 	}

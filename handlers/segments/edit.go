@@ -25,7 +25,8 @@ type editPage struct {
 	Conflicts []views.Conflict
 }
 
-// open begins the page about the segment that the path names, or, with no name, about a new one.
+// open begins the page about the segment that the path names, or, with no name, about a new one. Of a segment that is not
+// there it gives the page beside the error, for what somebody has typed about it.
 func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 	key := c.Param("segment")
 	title := "New segment"
@@ -47,7 +48,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 	}
 	segment, ok := environment.Segment(key)
 	if !ok {
-		return nil, nil, 0, shell.NotFound("There is no segment %q in this environment.", key)
+		return page, nil, 0, shell.NotFound("There is no segment %q in this environment.", key)
 	}
 	if segment.Title != "" {
 		page.Title = segment.Title
@@ -97,7 +98,7 @@ func submit(c *shell.Context) error {
 		return err
 	}
 	p, _, _, err := open(c)
-	if err != nil {
+	if p == nil {
 		return err
 	}
 	p.Form = form
@@ -196,8 +197,12 @@ func (p *editPage) conflict(c *shell.Context, conflict *changes.ConflictError, m
 	}
 	for _, item := range conflict.Conflicts {
 		theirs, there := item.Theirs.(ruleset.Segment)
-		if !there {
-			return shell.Refused(http.StatusConflict, "Somebody has removed this segment", "Make it anew if it is still needed.")
+		if !there { // removed: the form stands for a new one now
+			p.Form.Set("base", "0")
+			p.Conflicts = append(p.Conflicts, views.Conflict{What: "Somebody has removed this segment. Saving again makes it anew.", Lines: []views.ConflictLine{
+				{Field: "Title", Yours: mine.Title}, {Field: "Who is in it", Yours: words.ConditionIn(mine.When, p.Builder.Zone)},
+			}})
+			continue
 		}
 		p.Form.Set("base", strconv.FormatInt(item.Version, 10))
 		p.Conflicts = append(p.Conflicts, views.Conflict{What: "Segment " + mine.Key, Lines: []views.ConflictLine{

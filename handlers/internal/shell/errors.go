@@ -34,7 +34,7 @@ func (c *Context) fail(err error) {
 	case errors.As(err, &refused):
 		c.problem(refused.status, refused.title, refused.message)
 	case errors.As(err, &denied):
-		c.problem(http.StatusForbidden, "This is not open to you", "It takes the role "+denied.need.String()+". An admin can give it to you.")
+		c.problem(http.StatusForbidden, "This is not open to you", "It takes the role of "+denied.need.String()+". Ask an admin for it.")
 	case errors.As(err, &conflict):
 		c.problem(http.StatusConflict, "Somebody else was quicker", conflict.Error())
 	case errors.As(err, &rejected):
@@ -46,6 +46,9 @@ func (c *Context) fail(err error) {
 	case errors.Is(err, changes.ErrUnavailable), models.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
 		c.App.Log.Error("the settings pages cannot reach the database", "path", c.logPath(), "error", err)
 		c.Header("Retry-After", "10")
+		if c.keep() {
+			return
+		}
 		c.problem(http.StatusServiceUnavailable, "The database cannot be reached", "Flags are served as before, but nothing can be seen or changed here until it is back. Nothing was lost: try again in a moment.")
 	case errors.Is(err, context.Canceled):
 		c.Status(499) // nobody is there to read it

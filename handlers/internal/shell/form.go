@@ -102,9 +102,22 @@ func (f *Form) Refused(err error, place func(ruleset.Problem) string) bool {
 			f.Message += problem.Error()
 			continue
 		}
-		f.Refuse(field, problem.Message)
+		f.Refuse(field, sentence(problem.Message))
 	}
 	return true
+}
+
+// sentence makes a message for people of one for programs: with a capital letter, unless it begins with a key, and a full
+// stop.
+func sentence(message string) string {
+	first, _, _ := strings.Cut(message, " ")
+	if first != "" && strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" {
+		message = strings.ToUpper(message[:1]) + message[1:]
+	}
+	if message != "" && !strings.ContainsAny(message[len(message)-1:], ".!?:") {
+		message += "."
+	}
+	return message
 }
 
 // Unavailable takes it over that the database could not be reached, so that what was typed stays in the form. It reports

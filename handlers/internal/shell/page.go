@@ -36,33 +36,44 @@ func (c *Context) Page(title, area string) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	c.App.lastSeen.Store(&all)
 	p := c.bare(title, area)
-	for _, environment := range all {
-		if c.Person.In(environment.Name) >= access.Viewer {
-			p.Environments = append(p.Environments, environment)
-		}
-	}
 	p.Environment = c.Param("env")
 	p.Notice = c.takeNotice()
-	p.Nav = c.nav(p.Environments)
 	return p, nil
 }
 
-// bare is a page that needs no database: a problem, or a page for those who are not signed in.
+// bare is a page that needs no database: a problem, or a form that is shown again without it. Whoever is signed in finds
+// the way on by the environments that the last page found.
 func (c *Context) bare(title, area string) Page {
 	a := c.App
-	return Page{Title: title, Area: area, Product: a.Product, Home: a.Home, SignOut: a.SignOut, Person: c.Person, Zone: c.zone}
+	p := Page{Title: title, Area: area, Product: a.Product, Home: a.Home, SignOut: a.SignOut, Person: c.Person, Zone: c.zone}
+	if all := a.lastSeen.Load(); all != nil && c.Person.ID != "" {
+		for _, environment := range *all {
+			if c.Person.In(environment.Name) >= access.Viewer {
+				p.Environments = append(p.Environments, environment)
+			}
+		}
+		p.Nav = c.nav(p.Environments)
+	}
+	return p
 }
 
-// Offline begins a page that shows a form again whose database cannot be reached. It knows no environments.
+// Offline begins a page that shows a form again whose database cannot be reached. Its environments are those that the
+// last page found.
 func (c *Context) Offline(title, area string) Page {
 	p := c.bare(title, area)
 	p.Environment = c.Param("env")
 	return p
 }
 
-// Bare begins a page that is shown to those who are not signed in.
+// Bare begins a page that reads nothing from the database.
 func (c *Context) Bare(title string) Page { return c.bare(title, "") }
+
+// SignedOut begins a page that is the same for everybody, signed in or not.
+func (c *Context) SignedOut(title string) Page {
+	return Page{Title: title, Product: c.App.Product, Home: c.App.Home, SignOut: c.App.SignOut, Zone: c.zone}
+}
 
 // nav are the areas that the person may open.
 func (c *Context) nav(environments []models.Environment) []Link {

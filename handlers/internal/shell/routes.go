@@ -51,11 +51,11 @@ func (n Need) String() string {
 	case signedIn:
 		return "who is signed in"
 	case anywhere:
-		return n.role.String() + " anywhere"
+		return n.role.String() + " in at least one environment"
 	case inEnvironment:
-		return n.role.String() + " in the environment"
+		return n.role.String() + " in this environment"
 	case everywhere:
-		return n.role.String() + " everywhere"
+		return n.role.String() + " in all environments"
 	}
 	return "nobody"
 }

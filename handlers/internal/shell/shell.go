@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -58,6 +59,8 @@ type App struct {
 	static *assets.Static
 	pages  *views.Pages
 	needs  map[string]Need // by method and path
+
+	lastSeen atomic.Pointer[[]models.Environment] // as the last page found them, for those that cannot ask
 }
 
 // Start mounts the pages' shell under a group. Routes follow.
