@@ -14,9 +14,9 @@ import (
 const lastFlush = 5 * time.Second
 
 // Run stores what was seen every now and then, until ctx is done, and then once more. At its start it begins to read who
-// was seen before, for the pages.
+// was seen before, for the pages. Nothing of the directory goes on once it has returned, and pages show what was read last.
 func (d *Directory) Run(ctx context.Context) error {
-	defer d.looking.Wait()
+	defer d.stopLooking()
 	d.readAll(ctx)
 	tick := time.NewTicker(d.flush)
 	defer tick.Stop()
@@ -31,6 +31,14 @@ func (d *Directory) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// stopLooking ends the looks that go on, and lets nobody begin another.
+func (d *Directory) stopLooking() {
+	d.looksMu.Lock()
+	d.end()
+	d.looksMu.Unlock()
+	d.looking.Wait()
 }
 
 func (d *Directory) flushLogged(ctx context.Context) {
