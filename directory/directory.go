@@ -7,6 +7,7 @@
 package directory
 
 import (
+	"context"
 	"hash/maphash"
 	"log/slog"
 	"slices"
@@ -58,6 +59,8 @@ type Directory struct {
 	looking sync.WaitGroup
 	looksMu sync.Mutex
 	looks   map[string]*look // by environment
+	life    context.Context  // of all looks: it ends with Run
+	end     context.CancelFunc
 }
 
 type pendingKey struct{ environment, kind, id string }
@@ -74,6 +77,7 @@ func New(store *models.Store, options Options) *Directory {
 	}
 	d := &Directory{store: store, attributes: slices.Compact(slices.Sorted(slices.Values(options.Attributes))), flush: options.Flush, log: options.Logger,
 		seed: maphash.MakeSeed(), noted: newNoted(), pending: map[pendingKey]models.DirectorySubject{}, minted: map[mintedKey]int64{}, looks: map[string]*look{}}
+	d.life, d.end = context.WithCancel(context.Background())
 	d.clock.Store(time.Now().Unix())
 	return d
 }

@@ -36,7 +36,7 @@ type look struct {
 // error means that nothing could be read so far; when the database goes away later, the last picture stays.
 func (d *Directory) Snapshot(ctx context.Context, environment string) (*Snapshot, error) {
 	l := d.lookAt(environment)
-	if busy := d.refresh(ctx, l, environment); busy != nil {
+	if busy := d.refresh(l, environment); busy != nil {
 		wait := time.NewTimer(patience)
 		defer wait.Stop()
 		select {
@@ -63,7 +63,7 @@ func (d *Directory) lookAt(environment string) *look {
 }
 
 // refresh begins to look anew if the picture is old, and gives what to wait for.
-func (d *Directory) refresh(ctx context.Context, l *look, environment string) <-chan struct{} {
+func (d *Directory) refresh(l *look, environment string) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy != nil {
@@ -72,24 +72,30 @@ func (d *Directory) refresh(ctx context.Context, l *look, environment string) <-
 	if l.present != nil && time.Since(l.at) < min(fresh, d.flush) {
 		return nil
 	}
-	done := make(chan struct{})
-	l.busy = done
-	before := l.present
-	d.looking.Go(func() {
-		// The request that began it may end before it does; others wait for it too.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLook)
-		defer cancel()
-		at := time.Now()
-		after, err := d.read(ctx, environment, before)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.err = err; err == nil {
-			l.present, l.at = after, at
-		}
-		l.busy = nil
-		close(done)
-	})
+	d.looksMu.Lock() // so that Run, which waits for the looks, ends before this one begins, or after it is over
+	defer d.looksMu.Unlock()
+	if d.life.Err() != nil {
+		return nil
+	}
+	l.busy = make(chan struct{})
+	before, done := l.present, l.busy
+	d.looking.Go(func() { d.look(l, environment, before, done) })
 	return done
+}
+
+// look makes the next picture. The request that began it may end before it does: others wait for it too.
+func (d *Directory) look(l *look, environment string, before *Snapshot, done chan<- struct{}) {
+	ctx, cancel := context.WithTimeout(d.life, longestLook)
+	defer cancel()
+	at := time.Now()
+	after, err := d.read(ctx, environment, before)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err = err; err == nil {
+		l.present, l.at = after, at
+	}
+	l.busy = nil
+	close(done)
 }
 
 // read makes the next picture: of what changed, if there is one before it.
@@ -133,6 +139,6 @@ func (d *Directory) readAll(ctx context.Context) {
 		return // the first page that asks reads it
 	}
 	for _, environment := range environments {
-		d.refresh(ctx, d.lookAt(environment.Name), environment.Name)
+		d.refresh(d.lookAt(environment.Name), environment.Name)
 	}
 }

@@ -13,17 +13,26 @@ import (
 // lastFlush is how long the flush at the end may take.
 const lastFlush = 5 * time.Second
 
+const (
+	remembered = 400 * 24 * time.Hour // since somebody was last seen
+	forgetting = 24 * time.Hour       // between looks for those who were not seen since
+)
+
 // Run stores what was seen every now and then, until ctx is done, and then once more. At its start it begins to read who
-// was seen before, for the pages.
+// was seen before, for the pages. Nothing of the directory goes on once it has returned, and pages show what was read last.
 func (d *Directory) Run(ctx context.Context) error {
-	defer d.looking.Wait()
+	defer d.stopLooking()
 	d.readAll(ctx)
-	tick := time.NewTicker(d.flush)
+	tick, daily := time.NewTicker(d.flush), time.NewTicker(forgetting)
 	defer tick.Stop()
+	defer daily.Stop()
+	d.forget(ctx)
 	for {
 		select {
 		case <-tick.C:
 			d.flushLogged(ctx)
+		case <-daily.C:
+			d.forget(ctx)
 		case <-ctx.Done():
 			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 			defer cancel()
@@ -31,6 +40,22 @@ func (d *Directory) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// forget removes those who were not seen for more than a year. Pages of this instance show them until it is started
+// again.
+func (d *Directory) forget(ctx context.Context) {
+	if err := d.store.ForgetSeen(ctx, remembered); err != nil && ctx.Err() == nil {
+		d.log.Info("directory: who was seen long ago stays stored; it is tried again tomorrow", "error", err)
+	}
+}
+
+// stopLooking ends the looks that go on, and lets nobody begin another.
+func (d *Directory) stopLooking() {
+	d.looksMu.Lock()
+	d.end()
+	d.looksMu.Unlock()
+	d.looking.Wait()
 }
 
 func (d *Directory) flushLogged(ctx context.Context) {

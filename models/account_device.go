@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // AccountDevice is a browser in which somebody has signed in before.
@@ -35,6 +36,14 @@ func (tx *Tx) AddDevice(ctx context.Context, row AccountDevice) error {
 func (tx *Tx) ForgetDevices(ctx context.Context, account string) error {
 	if err := tx.with(ctx).Where("account_id = ?", account).Delete(&AccountDevice{}).Error; err != nil {
 		return fmt.Errorf("forget the browsers of an account: %w", err)
+	}
+	return nil
+}
+
+// ForgetOldDevices forgets browsers that were first known before then.
+func (tx *Tx) ForgetOldDevices(ctx context.Context, since time.Time) error {
+	if err := tx.with(ctx).Where("created_at < ?", At(since)).Delete(&AccountDevice{}).Error; err != nil {
+		return fmt.Errorf("forget old browsers: %w", err)
 	}
 	return nil
 }

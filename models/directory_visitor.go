@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -54,4 +55,24 @@ func (r reader) VisitorsMinted(ctx context.Context, environment string, days int
 		rows[i].Day = rows[i].Day[:min(len(rows[i].Day), len("2006-01-02"))]
 	}
 	return rows, nil
+}
+
+// ForgetSeen removes people and tenants who were not seen for so long, and the counts of days that are older. What was
+// seen of people must not be kept for ever.
+func (s *Store) ForgetSeen(ctx context.Context, age time.Duration) error {
+	err := s.Write(ctx, func(tx *Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		since := now.Add(-age)
+		if err := tx.with(ctx).Where("last_seen < ?", At(since)).Delete(&DirectorySubject{}).Error; err != nil {
+			return err
+		}
+		return tx.with(ctx).Where("day < ?", Day(since)).Delete(&DirectoryVisitor{}).Error
+	})
+	if err != nil {
+		return fmt.Errorf("forget who was seen long ago: %w", err)
+	}
+	return nil
 }

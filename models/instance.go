@@ -58,13 +58,37 @@ func (tx *Tx) HeardOf(ctx context.Context, row Instance) (decided, failed int64,
 	return stored.Decided, stored.Failed, nil
 }
 
-// ForgetInstances removes those not heard of since then.
-func (s *Store) ForgetInstances(ctx context.Context, since time.Time) error {
+// ForgetInstances removes those not heard of for so long. What they counted, and when they adopted kills, stays.
+func (s *Store) ForgetInstances(ctx context.Context, age time.Duration) error {
 	err := s.Write(ctx, func(tx *Tx) error {
-		return tx.with(ctx).Where("heard_at < ?", At(since)).Delete(&Instance{}).Error
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		return tx.with(ctx).Where("heard_at < ?", At(now.Add(-age))).Delete(&Instance{}).Error
 	})
 	if err != nil {
 		return fmt.Errorf("forget instances that are gone: %w", err)
+	}
+	return nil
+}
+
+// ForgetHealth removes the counts of days, and the adoptions of kills, that are older than that.
+func (s *Store) ForgetHealth(ctx context.Context, age time.Duration) error {
+	err := s.Write(ctx, func(tx *Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		since := now.Add(-age)
+		if err := tx.with(ctx).Where("day < ?", Day(since)).Delete(&EvaluationDay{}).Error; err != nil {
+			return err
+		}
+		return tx.with(ctx).Exec(`DELETE FROM kill_adoptions WHERE EXISTS (SELECT 1 FROM revisions AS r
+			WHERE r.environment = kill_adoptions.environment AND r.number = kill_adoptions.revision AND r.published_at < ?)`, At(since)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("forget how evaluations went long ago: %w", err)
 	}
 	return nil
 }

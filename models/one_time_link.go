@@ -62,3 +62,11 @@ func (tx *Tx) EndLinks(ctx context.Context, account string, now time.Time) error
 	}
 	return nil
 }
+
+// ForgetLinks removes links that could last be used before then.
+func (tx *Tx) ForgetLinks(ctx context.Context, since time.Time) error {
+	if err := tx.with(ctx).Where("expires_at < ?", At(since)).Delete(&OneTimeLink{}).Error; err != nil {
+		return fmt.Errorf("forget old one-time links: %w", err)
+	}
+	return nil
+}

@@ -38,11 +38,12 @@ type Options struct {
 }
 
 const (
-	timeout    = 5 * time.Second // for one report
-	endTimeout = 2 * time.Second // for the last: an end must not wait for a database that hangs
-	forgetting = time.Hour       // between removals of instances that are gone
-	goneAfter  = 24 * time.Hour  // without a word, until they are removed
-	maxText    = 256             // bytes of a host's or a build's name
+	timeout    = 5 * time.Second      // for one report
+	endTimeout = 2 * time.Second      // for the last: an end must not wait for a database that hangs
+	forgetting = time.Hour            // between removals of instances that are gone
+	goneAfter  = 24 * time.Hour       // without a word, until they are removed
+	remembered = 400 * 24 * time.Hour // a year and a month of counted days and adopted kills; pages show the last of it
+	maxText    = 256                  // bytes of a host's or a build's name
 )
 
 // Default is how often an instance tells of itself.
@@ -166,17 +167,20 @@ func (r *Reporter) tell(ctx context.Context, ended bool) error {
 	return nil
 }
 
-// forget removes instances that are gone, now and then.
+// forget removes instances that are gone, and what is too old for any page, now and then.
 func (r *Reporter) forget(ctx context.Context) {
 	now := r.flags.Now()
 	if !r.forgot.IsZero() && now.Sub(r.forgot) < forgetting {
 		return
 	}
 	r.forgot = now
-	err := r.store.ForgetInstances(ctx, now.Add(-goneAfter))
+	err := r.store.ForgetInstances(ctx, goneAfter)
+	if err == nil {
+		err = r.store.ForgetHealth(ctx, remembered)
+	}
 	if err != nil && !models.Unavailable(err) && !r.keeps {
 		r.keeps = true
-		r.log.Info("flags: instances that are gone stay stored, as the database's role may not remove them; they are no longer shown", "error", err)
+		r.log.Info("flags: instances that are gone, and what they counted long ago, stay stored, as the database's role may not remove them; they are no longer shown", "error", err)
 	}
 }
 

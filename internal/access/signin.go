@@ -82,10 +82,19 @@ func (a *Accounts) enter(ctx context.Context, tx *models.Tx, account string, cli
 	return in, err
 }
 
+// deviceFor is how long a browser is known, which is as long as it keeps the cookie.
+const deviceFor = 365 * 24 * time.Hour
+
 // tidy removes what has ended.
 func (a *Accounts) tidy(ctx context.Context, tx *models.Tx) error {
 	now := a.now()
 	if err := tx.ForgetSessions(ctx, now.Add(-a.options.Idle), now.Add(-lifetime)); err != nil {
+		return err
+	}
+	if err := tx.ForgetLinks(ctx, now.Add(-lifetime)); err != nil {
+		return err
+	}
+	if err := tx.ForgetOldDevices(ctx, now.Add(-deviceFor)); err != nil {
 		return err
 	}
 	return tx.ForgetAttempts(ctx, now.Add(-24*time.Hour))

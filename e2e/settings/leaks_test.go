@@ -1,0 +1,63 @@
+package settings
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/toprent/flags/directory"
+	"github.com/toprent/flags/handlers/settings"
+	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/service"
+)
+
+// Whoever ends what runs beside requests is left with nothing that goes on: no goroutine, however far the work was.
+func TestWhatRunsBesideRequestsEndsWithItsContext(t *testing.T) {
+	store := settingstest.SQLite(t)
+	crowd(t, store, 20_000)
+	site := settingstest.On(t, store, inside)
+	site.Sample()
+	hangs := make(chan struct{})
+	receiver := newReceiver(t)
+	receiver.answers(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-hangs:
+		}
+	})
+	admin := site.As("admin")
+	watches(t, admin, channelAt(t, admin, "#ops", "slack", receiver.URL), "", "", "all")
+	http.DefaultClient.CloseIdleConnections()
+	flags, err := service.New(t.Context(), service.Config{Source: store, Environment: "development"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	others := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := directory.New(store, directory.Options{Flush: time.Millisecond})
+	pages, err := settings.New(settings.Config{Store: store, Flags: flags, Directory: seen, Person: asAdmin, AllowPrivateWebhooks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- pages.Run(ctx) }()
+	go func() { ended <- seen.Run(ctx) }()
+	if _, err := seen.Snapshot(ctx, "development"); err != nil { // which goes on reading
+		t.Fatal(err)
+	}
+	publishesFlag(t, site, "production", "winter-look", "snow")
+	<-receiver.news // is being sent, by one of the two
+	cancel()
+	for range 2 {
+		<-ended
+	}
+	close(hangs)
+	if _, err := seen.Snapshot(t.Context(), "development"); err != nil { // a request that came late
+		t.Error(err)
+	}
+	goleak.VerifyNone(t, others)
+}
