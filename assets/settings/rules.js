@@ -171,7 +171,11 @@
     if (weights) weigh(weights);
     soon();
   });
-  form.addEventListener("change", soon);
+  form.addEventListener("change", (event) => {
+    const look = event.target.dataset.f === "segment" && event.target.closest("[data-item]").querySelector("[data-segment]");
+    if (look) look.href = look.dataset.segment + encodeURIComponent(event.target.value);
+    soon();
+  });
 
   // Dragging by the handle, with a mouse, a pen or a finger. Meanwhile rules show their heads alone, so that the way is
   // short; the one that is dragged stays under the pointer.

@@ -16,7 +16,7 @@ func TestTheOverviewSaysWhoGetsWhat(t *testing.T) {
 	site.Sample()
 	vic := site.As("viewer")
 	vic.Opens("/flags/new-home/development").Sees("On for 25 % of users among “People in Germany”, off for everybody else.",
-		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Save who gets it", "Archive")
+		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Save the plan", "Archive")
 	vic.Opens("/flags/checkout/development").Sees("Split among 3 variants for everybody.", "Book this place now")
 	vic.Opens("/flags/reports/production").Sees("Only with Pro and above, or as an add-on.", "Included in Pro, Enterprise; not in Free.")
 }
@@ -36,7 +36,7 @@ func TestAFlagIsEnabledAndDisabled(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
 	eve := site.As("editor")
-	eve.Submits(eve.Opens("/flags/new-home/production/enable").Sees("Enable New home page in Production?"), "/enable", "reason", "we begin").
+	eve.Submits(eve.Opens("/flags/new-home/production/enable").Sees("Enable “New home page” in Production?"), "/enable", "reason", "we begin").
 		Is(http.StatusOK).Sees("new-home is enabled in Production.", "we begin", "eve@toprent.example")
 	if !stored(t, site, "production", "new-home").Enabled {
 		t.Error("it is not enabled")
@@ -57,7 +57,7 @@ func TestTheDisableDialogSaysWhoStillHasItByOverride(t *testing.T) {
 	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "development", Author: "test", Edits: edits}); err != nil {
 		t.Fatal(err)
 	}
-	p := site.As("editor").Opens("/flags/new-home/development/disable").Sees("15 still have it by override", "Overrides beat disabling", "user u-00", "and 5 more",
+	p := site.As("editor").Opens("/flags/new-home/development/disable").Sees("15 overrides still give it", "Overrides beat disabling", "user u-00", "and 5 more",
 		"an approver can disable all access").Lacks("t-acme", "u-13")
 	if p.Find(`[data-sheet] li a`).Length() != 11 {
 		t.Errorf("%d links", p.Find(`[data-sheet] li a`).Length())

@@ -91,7 +91,7 @@ func TestAKillSaysWhoHasTheFlagByOverride(t *testing.T) {
 	abe.Opens("/flags/new-home/development/kill").Sees("One override gives it to somebody by name", "u-ann").Lacks("t-acme") // that one says off
 	abe.Opens("/flags/new-home/production/lift").Sees("There is no kill to lift", "It is disabled here, so everybody gets “off”")
 	posts(abe, "/flags/new-home/development/kill", "reason=x")
-	abe.Opens("/flags/new-home/development/lift").Sees("a quarter of Germany", "Everybody else gets “off”", "One override is asked before the rules")
+	abe.Opens("/flags/new-home/development/lift").Sees("25 % of users in segment germany get on", "Everybody else gets “off”", "One override is asked before the rules")
 }
 
 func TestAKillWantsAReasonAndLosesNothing(t *testing.T) {
