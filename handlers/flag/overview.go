@@ -74,8 +74,10 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 			page.Problems = append(page.Problems, problem.Error())
 		}
 	}
-	for _, rule := range p.flag.Rules {
-		page.Rules = append(page.Rules, words.Rule(rule))
+	if rules := p.flag.Rules; len(rules) > 1 || len(rules) == 1 && rules[0].Split != nil { // the sentence says a single one
+		for _, rule := range rules {
+			page.Rules = append(page.Rules, words.RuleIn(rule, c.Zone()))
+		}
 	}
 	page.Otherwise = teller{p.in, p.flag}.variant(p.flag.Otherwise)
 	page.Variants = rowsOf(p.flag.Flag)
