@@ -214,3 +214,12 @@ func TestAFlagThatCannotBeReadHasAPageAndCanBeMended(t *testing.T) {
 		t.Errorf("%+v", flag)
 	}
 }
+
+func TestAFlagThatIsEnabledForNobodySaysWhatToDoNext(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	eve := site.As("editor")
+	eve.Submits(eve.Opens("/flags/new-home/production/enable"), "/enable").Sees("It is enabled, but nobody gets it yet", "Say who does in its rules")
+	eve.Opens("/flags/new-home/staging").Lacks("nobody gets it yet")
+	eve.Opens("/flags/checkout/production").Lacks("nobody gets it yet") // it is disabled
+}
