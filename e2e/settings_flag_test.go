@@ -103,7 +103,7 @@ func TestAFlagWithVariantsIsCreatedInABrowser(t *testing.T) {
 
 	p.goes("/flags/list-size/staging")
 	p.runs(`document.querySelector('a[href$="/enable"]').click()`)
-	p.comesToSee(`document.querySelector("dialog[open] h1")?.textContent === "Enable Size of lists in Staging?"`)
+	p.comesToSee(`document.querySelector("dialog[open] h1")?.textContent === "Enable “Size of lists” in Staging?"`)
 	p.follows(`document.querySelector("dialog form button").click()`)
 	p.sees(`document.body.textContent.includes("list-size is enabled in Staging.")`)
 	if !p.created("list-size").Enabled {
@@ -115,7 +115,7 @@ func TestAFlagWithVariantsIsCreatedInABrowser(t *testing.T) {
 	p.sees(`document.activeElement.id === "prerequisite-flag-0"`)
 	p.writes("#prerequisite-flag-0", "new-home")
 	p.writes("#prerequisite-variant-0", "on")
-	p.follows(`document.querySelector(".flag-form > p.actions button").click()`)
+	p.follows(`document.querySelector(".flag-form footer button").click()`)
 	if got := p.created("list-size").Prerequisites; len(got) != 1 || got[0] != (ruleset.Prerequisite{Flag: "new-home", Variant: "on"}) {
 		t.Errorf("prerequisites %v", got)
 	}
@@ -152,7 +152,7 @@ func TestAFlagWithVariantsIsCreatedWithoutScripts(t *testing.T) {
 
 	p.goes("/flags/list-size/staging")
 	p.follows(`document.querySelector('a[href$="/enable"]').click()`)
-	p.sees(`document.querySelector("h1").textContent === "Enable Size of lists in Staging?"`)
+	p.sees(`document.querySelector("h1").textContent === "Enable “Size of lists” in Staging?"`)
 	p.follows(`document.querySelector("main form button").click()`)
 	if !p.created("list-size").Enabled {
 		t.Error("it is not enabled")

@@ -171,7 +171,11 @@
     if (weights) weigh(weights);
     soon();
   });
-  form.addEventListener("change", soon);
+  form.addEventListener("change", (event) => {
+    const look = event.target.dataset.f === "segment" && event.target.closest("[data-item]").querySelector("[data-segment]");
+    if (look) look.href = look.dataset.segment + encodeURIComponent(event.target.value);
+    soon();
+  });
 
   // Values that people often have for an attribute: a button each, which adds the value or takes it out again.
   const often = new Map();

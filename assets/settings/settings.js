@@ -59,6 +59,12 @@
     }
   });
 
+  // On a phone a line of tabs may be longer than the screen: the current one is in sight.
+  for (const tab of document.querySelectorAll(".tabs-line [aria-current]")) {
+    const line = tab.parentElement;
+    line.scrollLeft = Math.max(0, tab.offsetLeft + tab.offsetWidth - line.clientWidth + 24);
+  }
+
   // "/" goes to the page's search.
   document.addEventListener("keydown", (event) => {
     const search = document.querySelector("[data-search]");

@@ -36,7 +36,7 @@ func TestAFlagIsEnabledAndDisabled(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
 	eve := site.As("editor")
-	eve.Submits(eve.Opens("/flags/new-home/production/enable").Sees("Enable New home page in Production?"), "/enable", "reason", "we begin").
+	eve.Submits(eve.Opens("/flags/new-home/production/enable").Sees("Enable “New home page” in Production?"), "/enable", "reason", "we begin").
 		Is(http.StatusOK).Sees("new-home is enabled in Production.", "we begin", "eve@toprent.example")
 	if !stored(t, site, "production", "new-home").Enabled {
 		t.Error("it is not enabled")
@@ -57,7 +57,7 @@ func TestTheDisableDialogSaysWhoStillHasItByOverride(t *testing.T) {
 	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "development", Author: "test", Edits: edits}); err != nil {
 		t.Fatal(err)
 	}
-	p := site.As("editor").Opens("/flags/new-home/development/disable").Sees("15 still have it by override", "Overrides beat disabling", "user u-00", "and 5 more",
+	p := site.As("editor").Opens("/flags/new-home/development/disable").Sees("15 overrides still give it", "Overrides beat disabling", "user u-00", "and 5 more",
 		"an approver can disable all access").Lacks("t-acme", "u-13")
 	if p.Find(`[data-sheet] li a`).Length() != 11 {
 		t.Errorf("%d links", p.Find(`[data-sheet] li a`).Length())
@@ -213,4 +213,13 @@ func TestAFlagThatCannotBeReadHasAPageAndCanBeMended(t *testing.T) {
 	if flag := stored(t, site, "development", "checkout"); flag.Malformed != "" || len(flag.Variants) != 3 || !flag.Killed {
 		t.Errorf("%+v", flag)
 	}
+}
+
+func TestAFlagThatIsEnabledForNobodySaysWhatToDoNext(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	eve := site.As("editor")
+	eve.Submits(eve.Opens("/flags/new-home/production/enable"), "/enable").Sees("It is enabled, but nobody gets it yet", "Say who does in its rules")
+	eve.Opens("/flags/new-home/staging").Lacks("nobody gets it yet")
+	eve.Opens("/flags/checkout/production").Lacks("nobody gets it yet") // it is disabled
 }

@@ -67,6 +67,6 @@ func TestAnEnvironmentWithoutSegmentsSaysWhatToDoNext(t *testing.T) {
 	site := sampleSite(t)
 	eve := site.As("editor")
 	p := eve.Opens("/segments/production/germany/remove")
-	eve.Submits(p, "/segments/production/germany/remove").Sees("No segments yet", "Make the first segment")
-	site.As("viewer").Opens("/segments/production").Sees("No segments yet", "Whoever is editor here").Lacks("Make the first segment")
+	eve.Submits(p, "/segments/production/germany/remove").Sees("No segments yet", "Create the first segment")
+	site.As("viewer").Opens("/segments/production").Sees("No segments yet", "Whoever is editor here").Lacks("Create the first segment")
 }

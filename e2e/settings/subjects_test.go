@@ -250,7 +250,7 @@ func TestTheDirectoryIsSearchedByTextsNotPatterns(t *testing.T) {
 	for query, want := range map[string]string{"%": "100%_sure", "0%_s": "100%_sure", "t_2": "plain", "o'neil": "o'neil", "' OR 1=1 --": "", "100_": "", "FR": "plain"} {
 		p := viewer.Opens("/subjects/development?q=" + url.QueryEscape(query))
 		var ids []string
-		p.Find("tbody tr a.id").Each(func(_ int, s *goquery.Selection) { ids = append(ids, s.Text()) })
+		p.Find("tbody th a.id").Each(func(_ int, s *goquery.Selection) { ids = append(ids, s.Text()) })
 		if strings.Join(ids, " ") != want {
 			t.Errorf("%q finds %q, want %q", query, ids, want)
 		}

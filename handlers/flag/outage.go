@@ -44,7 +44,7 @@ func newFrom(c *shell.Context) func(*shell.Form) any {
 // settingsFrom is the page of settings with nothing but what was typed.
 func settingsFrom(c *shell.Context) func(*shell.Form) any {
 	return func(f *shell.Form) any {
-		page := settingsPage{FlagHead: headOf(c, "overview"), In: c.Param("env"), Form: f, Plans: planTyped(f)}
+		page := settingsPage{FlagHead: headOf(c, "settings"), In: c.Param("env"), Form: f, Plans: planTyped(f)}
 		page.Variants.Fixed = f.Values.Has("boolean.off")
 		page.readRows()
 		for _, field := range []string{"boolean.off", "boolean.otherwise", "boolean.default"} {

@@ -44,6 +44,7 @@ func openSettings(c *shell.Context) (settingsPage, place, error) {
 	if err != nil {
 		return settingsPage{}, p, err
 	}
+	p.Tab = "settings"
 	flag := p.flag.Flag
 	page := settingsPage{FlagHead: p.FlagHead, In: p.in.Title, Plans: planChoices(p.in), Trouble: flag.Malformed,
 		Variants: variantsPart{Rows: rowsOf(flag), Fixed: flag.Type == ruleset.Boolean}}

@@ -64,10 +64,10 @@ type entry struct {
 const shown = 8
 
 // First are the lines that are shown at once.
-func (e entry) First() []string { return e.Lines[:min(shown, len(e.Lines))] }
+func (e entry) First() []line { return linesOf(e.Lines[:min(shown, len(e.Lines))]) }
 
 // Rest are the others.
-func (e entry) Rest() []string { return e.Lines[min(shown, len(e.Lines)):] }
+func (e entry) Rest() []line { return linesOf(e.Lines[min(shown, len(e.Lines)):]) }
 
 // find reads the revisions that the request asks for.
 func (h *history) find(c *shell.Context) (page, error) {

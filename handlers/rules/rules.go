@@ -55,8 +55,10 @@ func open(c *shell.Context) (*page, error) {
 		return nil, err
 	}
 	editable := c.Person.In(head.Environment) >= access.Editor && !head.Settings.Archived
-	return &page{FlagHead: head, Editable: editable,
-		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}, nil
+	p := &page{FlagHead: head, Editable: editable,
+		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}
+	p.Builder.In = environment.Name
+	return p, nil
 }
 
 func (p *page) render(c *shell.Context, status int) error {

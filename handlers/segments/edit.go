@@ -43,6 +43,7 @@ func open(c *shell.Context) (*editPage, *ruleset.Segment, int64, error) {
 	}
 	page := &editPage{Page: p, Key: key, Editable: c.Person.In(p.Environment) >= access.Editor,
 		Builder: builder.New(nil, builder.SegmentsOf(environment, key), builder.AttributesOf(environment), c.Zone())}
+	page.Builder.In = environment.Name
 	if key == "" {
 		return page, nil, 0, nil
 	}

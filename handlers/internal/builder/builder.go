@@ -21,6 +21,7 @@ type Builder struct {
 	Segments   []Option          // of the environment
 	Attributes []string          // known ones, offered while typing
 	Zone       *time.Location    // in which times are typed; named in the form
+	In         string            // the environment, for links to its segments; empty: there are none
 	Errors     map[string]string // by field
 
 	Seen []directory.Attribute // what people were seen with
