@@ -73,7 +73,7 @@ func TestATierIsSetInWords(t *testing.T) {
 	eve := site.As("editor")
 	eve.Submits(eve.Opens("/flags/winter-look/production"), "/tier", "tier_required", "enterprise").Is(http.StatusOK).
 		Sees("Only with Enterprise and above, or as an add-on.", "Included in Enterprise; not in Free, Pro.")
-	eve.Submits(eve.Opens("/flags/winter-look/production"), "/tier", "tier_required", "gold").Is(http.StatusUnprocessableEntity).Sees(`there is no plan "gold"`)
+	eve.Submits(eve.Opens("/flags/winter-look/production"), "/tier", "tier_required", "gold").Is(http.StatusUnprocessableEntity).Sees(`There is no plan "gold"`)
 	eve.Submits(eve.Opens("/flags/winter-look/production"), "/tier", "tier_required", "").Is(http.StatusOK).Sees("No plan is needed")
 }
 

@@ -138,7 +138,7 @@ func TestTenantsAreFoundByAnyPartOfTheirId(t *testing.T) {
 func TestWhatCannotBeATenantsPlanOrAddOnIsRefused(t *testing.T) {
 	site := siteWithPlans(t)
 	eve := site.As("editor")
-	eve.Posts("/tenant/plan", "tenant", "t-x", "plan", "gold", "base", "0").Is(http.StatusUnprocessableEntity).Sees("no environment has a plan")
+	eve.Posts("/tenant/plan", "tenant", "t-x", "plan", "gold", "base", "0").Is(http.StatusUnprocessableEntity).Sees("No environment has a plan")
 	eve.Posts("/tenant/plan", "tenant", "", "plan", "pro", "base", "0").Is(http.StatusUnprocessableEntity)
 	eve.Posts("/tenant/plan", "tenant", strings.Repeat("x", 257), "plan", "pro", "base", "0").Is(http.StatusUnprocessableEntity)
 	eve.Posts("/tenant/plan", "tenant", "a\x00b", "plan", "pro", "base", "0").Is(http.StatusUnprocessableEntity)
