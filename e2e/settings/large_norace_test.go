@@ -6,4 +6,5 @@ package settings
 const (
 	slowdown = 1
 	fraction = 1
+	samples  = 3 // of a page
 )

@@ -6,4 +6,5 @@ package settings
 const (
 	slowdown = 10 // how much longer a page may take
 	fraction = 10 // how much smaller what is large is
+	samples  = 1  // of a page
 )

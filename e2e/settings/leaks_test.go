@@ -17,7 +17,7 @@ import (
 // Whoever ends what runs beside requests is left with nothing that goes on: no goroutine, however far the work was.
 func TestWhatRunsBesideRequestsEndsWithItsContext(t *testing.T) {
 	store := settingstest.SQLite(t)
-	crowd(t, store, 20_000)
+	crowd(t, store, largePeople/5)
 	site := settingstest.On(t, store, inside)
 	site.Sample()
 	hangs := make(chan struct{})
