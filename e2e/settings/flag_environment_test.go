@@ -191,15 +191,16 @@ func TestAFlagIsArchivedUnlessOthersNeedItAndComesBack(t *testing.T) {
 }
 
 func TestAFlagThatCannotBeReadHasAPageAndCanBeMended(t *testing.T) {
-	site := settingstest.New(t)
-	site.Sample()
-	db, err := site.Store.SQL()
+	store := settingstest.SQLite(t)
+	settingstest.On(t, store).Sample()
+	db, err := store.SQL()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.ExecContext(t.Context(), "UPDATE feature_flag_environments SET rollout_strategy = '{broken' WHERE environment = 'development' AND feature_id = (SELECT id FROM feature_flags WHERE name = 'checkout')"); err != nil {
 		t.Fatal(err)
 	}
+	site := settingstest.On(t, store) // whose pages have not read the flag before
 	eve := site.As("editor")
 	eve.Opens("/flags/checkout").Sees("It cannot be evaluated")
 	eve.Opens("/flags/checkout/development").Sees("This flag cannot be evaluated, so it serves its default.", "rollout_strategy")
