@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check setup lint unit budgets race bench fuzz generate vulnerabilities
+.PHONY: help run test check setup lint unit budgets race pages both bench fuzz generate vulnerabilities
 
 TOOL := go tool -modfile=tools.mod
 AXE := 4.14.1
@@ -19,7 +19,7 @@ run:
 	go run .
 
 ## test: set up whatever is missing, then run all checks and tests; this is what CI runs
-test: setup lint race budgets
+test: setup lint both budgets
 
 ## setup: install what the tests need and the machine lacks (PostgreSQL, Chromium, a C compiler, axe-core)
 setup:
@@ -31,9 +31,18 @@ lint:
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-## race: all tests, with the race detector
+# A browser's tests mostly wait, so those of the pages have time to run beside them.
+both:
+	@$(MAKE) --no-print-directory -j2 --output-sync=target race pages
+
+## race: all tests but those of pages, with the race detector; RACE=./... for all of them
+RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js" $(TOOL) gotestsum --format pkgname -- -race -timeout 20m ./...
+	AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js" $(TOOL) gotestsum --format pkgname -- -race -timeout 30m $(RACE)
+
+## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
+pages:
+	$(TOOL) gotestsum --format pkgname -- -timeout 20m -skip AtMost ./e2e/settings
 
 ## unit: all tests but those that need PostgreSQL or a browser, without the race detector
 unit:

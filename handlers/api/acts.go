@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/toprent/flags/changes"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 )
 
 // Why is the body of every act.

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/toprent/flags/changes"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 )
 
 // column is one of the list's columns, with the link that sorts by it.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 )
 

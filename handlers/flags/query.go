@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 )
 
 // none is the choice of flags for which nothing is given.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 

@@ -4,8 +4,8 @@ import (
 	"net/http"
 
 	"github.com/toprent/flags/changes"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )

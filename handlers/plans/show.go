@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 )
 

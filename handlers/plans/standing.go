@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 

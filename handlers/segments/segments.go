@@ -5,10 +5,10 @@ package segments
 import (
 	"net/http"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 )
 
 // Register mounts the pages.

@@ -3,7 +3,7 @@ package segments
 import (
 	"fmt"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 

@@ -17,11 +17,11 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"

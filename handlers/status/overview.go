@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/toprent/flags/directory"
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )

@@ -9,8 +9,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 )
 
 // Context is one request of somebody who may make it.

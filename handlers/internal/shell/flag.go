@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 )
 

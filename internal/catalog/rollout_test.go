@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 )
 

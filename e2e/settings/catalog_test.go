@@ -1,4 +1,4 @@
-package catalog_test
+package settings
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/toprent/flags/changes"
-	"github.com/toprent/flags/handlers/internal/catalog"
+	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"

@@ -1,4 +1,4 @@
-package models_test
+package e2e
 
 import (
 	"path/filepath"
