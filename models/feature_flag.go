@@ -38,8 +38,11 @@ func (FeatureFlag) TableName() string { return "feature_flags" }
 
 // FlagsByKey returns the global part of all flags, by key.
 func (r reader) FlagsByKey(ctx context.Context) (map[string]FeatureFlag, error) {
-	var rows []FeatureFlag
-	if err := r.with(ctx).Find(&rows).Error; err != nil {
+	columns := []string{"id", "name", "kind", "type", "salt", "title", "description", "purpose", "owner", "category", "lifecycle", "planned_removal", "version", "created_at", "updated_at"}
+	rows, err := scanned(r.with(ctx).Model(&FeatureFlag{}).Select(columns), func(f *FeatureFlag) []any {
+		return []any{&f.ID, &f.Name, &f.Kind, &f.Type, &f.Salt, &f.Title, &f.Description, &f.Purpose, &f.Owner, &f.Category, &f.Lifecycle, &f.PlannedRemoval, &f.Version, &f.CreatedAt, &f.UpdatedAt}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the flags: %w", err)
 	}
 	byKey := make(map[string]FeatureFlag, len(rows))

@@ -2,6 +2,7 @@ package models
 
 import (
 	"database/sql"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -17,15 +18,28 @@ func scanned[R any](query *gorm.DB, places func(*R) []any) ([]R, error) {
 	return collect(rows, places)
 }
 
-func collect[R any](rows *sql.Rows, places func(*R) []any) (all []R, err error) {
+// collect reads rows in pieces, so that what was read is moved once, not each time that there is more of it.
+func collect[R any](rows *sql.Rows, places func(*R) []any) ([]R, error) {
 	var row R
+	var pieces [][]R
 	into := places(&row)
 	for rows.Next() {
 		row = *new(R)
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		all = append(all, row)
+		last := len(pieces) - 1
+		if last < 0 || len(pieces[last]) == cap(pieces[last]) {
+			pieces = append(pieces, make([]R, 0, piece(last+1)))
+			last++
+		}
+		pieces[last] = append(pieces[last], row)
 	}
-	return all, rows.Err()
+	if len(pieces) == 1 {
+		return pieces[0], rows.Err()
+	}
+	return slices.Concat(pieces...), rows.Err()
 }
+
+// piece is how many rows the n-th piece takes: few at first, since most queries give few.
+func piece(n int) int { return min(16<<n, 1024) }

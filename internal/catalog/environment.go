@@ -186,9 +186,9 @@ func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flag
 }
 
 func (e *Environment) putOverrides(rows []models.FeatureFlagOverride, about *Flags) {
-	byFlag := map[string][]models.FeatureFlagOverride{}
-	for _, row := range rows {
-		byFlag[row.FeatureID] = append(byFlag[row.FeatureID], row)
+	byFlag := map[string][]*models.FeatureFlagOverride{}
+	for i := range rows {
+		byFlag[rows[i].FeatureID] = append(byFlag[rows[i].FeatureID], &rows[i])
 	}
 	for id, rows := range byFlag {
 		before := e.byID[id]
@@ -199,7 +199,9 @@ func (e *Environment) putOverrides(rows []models.FeatureFlagOverride, about *Fla
 		next.Overrides = nil
 		gone := map[string]bool{}
 		for _, row := range rows {
-			gone[row.ID] = true
+			if len(before.Overrides) > 0 {
+				gone[row.ID] = true
+			}
 			if row.ToRevision == nil {
 				next.Overrides = append(next.Overrides, &Override{row.Override(about.byID[id].Name), row.ID, row.CreatedBy, row.CreatedAt.Time, row.FromRevision})
 			}
