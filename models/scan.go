@@ -42,4 +42,4 @@ func collect[R any](rows *sql.Rows, places func(*R) []any) ([]R, error) {
 }
 
 // piece is how many rows the n-th piece takes: few at first, since most queries give few.
-func piece(n int) int { return min(16<<n, 1024) }
+func piece(n int) int { return 16 << min(n, 6) }
