@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/toprent/flags/internal/pgtest"
 )
@@ -151,7 +153,13 @@ func execute(t *testing.T, url, statement string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	if _, err := conn.Exec(t.Context(), statement); err != nil {
+	// The server goes on writing meanwhile; whom PostgreSQL picks to end a deadlock with is to try again.
+	var deadlock *pgconn.PgError
+	_, err = conn.Exec(t.Context(), statement)
+	for tries := 0; tries < 20 && errors.As(err, &deadlock) && deadlock.Code == "40P01"; tries++ {
+		_, err = conn.Exec(t.Context(), statement)
+	}
+	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
