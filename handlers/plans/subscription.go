@@ -50,12 +50,18 @@ func addOnChoices(ctx context.Context, c *shell.Context, has map[string]bool) ([
 	return slices.Insert(choices, 0, views.Choice{Value: "", Label: "Choose a feature"}), nil
 }
 
-func setPlan(c *shell.Context) error {
+// tenantForm reads a form about a tenant, and whose it is.
+func tenantForm(c *shell.Context) (*shell.Form, string, error) {
 	form, err := c.Form()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	id, err := tenantOf(form)
+	return form, id, err
+}
+
+func setPlan(c *shell.Context) error {
+	form, id, err := tenantForm(c)
 	if err != nil {
 		return err
 	}
@@ -88,11 +94,7 @@ func comparePlans(conflict changes.Conflict, yours string) []views.Conflict {
 }
 
 func addAddOn(c *shell.Context) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	id, err := tenantOf(form)
+	form, id, err := tenantForm(c)
 	if err != nil {
 		return err
 	}
@@ -118,11 +120,7 @@ func addAddOn(c *shell.Context) error {
 }
 
 func endAddOn(c *shell.Context) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	id, err := tenantOf(form)
+	form, id, err := tenantForm(c)
 	if err != nil {
 		return err
 	}
