@@ -34,11 +34,12 @@ func (p *pages) whoCSV(c *shell.Context) error {
 	}
 	line := []string{id, "tenant", "plan", "variant", "reason", "first seen", "last seen"}
 	_ = w.Write(line) // what goes wrong is said at the end
+	variants, reasons := census.plain()
 	list := census.find(seen, query)
 	out.Grow(128 * len(list))
 	for _, row := range list { // a hundred thousand of them share one line
 		line[0], line[1], line[2] = plain(row.seen.ID), plain(row.seen.Tenant), plain(row.seen.Plan)
-		line[3], line[4] = plain(variantTitle(census.variants[row.verdict.variant])), plain(census.reasons[row.verdict.reason].Title)
+		line[3], line[4] = variants[row.verdict.variant], reasons[row.verdict.reason]
 		line[5], line[6] = row.seen.FirstSeen().Format(time.RFC3339), row.seen.LastSeen().Format(time.RFC3339)
 		_ = w.Write(line)
 	}
@@ -51,9 +52,23 @@ func (p *pages) whoCSV(c *shell.Context) error {
 	return nil
 }
 
+// plain are the census's variants and reasons as they stand in a file.
+func (c *census) plain() (variants, reasons []string) {
+	for _, name := range c.variants {
+		variants = append(variants, plain(variantTitle(name)))
+	}
+	for _, r := range c.reasons {
+		reasons = append(reasons, plain(r.Title))
+	}
+	return variants, reasons
+}
+
 // plain keeps a spreadsheet from taking a text for a formula: an apostrophe before it says that it is a text. Within the
 // text too, since where commas separate decimals, spreadsheets begin a new cell after each semicolon.
 func plain(text string) string {
+	if harmless(text) {
+		return text
+	}
 	var out strings.Builder
 	begins := true // a cell may begin here
 	for _, r := range text {
@@ -64,6 +79,19 @@ func plain(text string) string {
 		begins = strings.ContainsRune(separators, r) || begins && (unicode.IsSpace(r) || r == '"' || !unicode.IsPrint(r))
 	}
 	return out.String()
+}
+
+// harmless reports whether a text is one of letters, digits and a few more signs, as nearly all are.
+func harmless(text string) bool {
+	for i := range len(text) {
+		switch b := text[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '_', b == '.':
+		case i > 0 && (b == '-' || b == '@' || b == ' '):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 const (
