@@ -26,7 +26,7 @@ type about struct {
 	lines    []string // what becomes different, in plain words
 }
 
-func readAbout(ctx context.Context, tx *models.Tx) (*about, error) {
+func readAbout(ctx context.Context, tx source) (*about, error) {
 	byKey, err := tx.FlagsByKey(ctx)
 	if err != nil {
 		return nil, err

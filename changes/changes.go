@@ -1,6 +1,5 @@
 // Package changes is the writing side, and the only way to change anything: publish, kill and lift, recall, import (and
-// export, which reads). Each
-// change makes the next revision of an environment in one transaction, and everything that could be wrong with it is
+// export, which reads), and change requests, which are approved before they are applied. Each change makes the next revision of an environment in one transaction, and everything that could be wrong with it is
 // found inside that transaction: what is refused has changed nothing.
 //
 // Killed changes only by Kill and Lift; everything else carries the present value over.
@@ -19,11 +18,32 @@ import (
 
 // Changes publishes to one database. It is safe for concurrent use.
 type Changes struct {
-	store *models.Store
+	store   *models.Store
+	options Options
+}
+
+// Options say what changes are checked with.
+type Options struct {
+	// MayApprove reports whether a person, by id, may approve changes of an environment now. It is asked again when a
+	// request is applied, so that the approval of somebody who has lost the role since counts no more. Without it, who
+	// approved once has approved.
+	MayApprove func(ctx context.Context, person, environment string) (bool, error)
 }
 
 // New makes the writing side of a database.
-func New(store *models.Store) *Changes { return &Changes{store: store} }
+func New(store *models.Store, options ...Options) *Changes {
+	c := &Changes{store: store}
+	for _, o := range options {
+		c.options = o
+	}
+	return c
+}
+
+// Actor is a person who does something.
+type Actor struct {
+	ID   string // empty: somebody who cannot sign in, such as the command line
+	Name string // required
+}
 
 // Published says what came of a change.
 type Published struct {
@@ -34,12 +54,15 @@ type Published struct {
 
 // Kinds of revisions.
 const (
-	kindPublish = "publish"
-	kindKill    = "kill"
-	kindLift    = "lift"
-	kindImport  = "import"
-	kindRecall  = "recall"
-	kindCopy    = "copy" // the first revision of an environment, copied from another
+	kindKill   = "kill"
+	kindLift   = "lift"
+	kindImport = "import"
+	kindRecall = "recall"
+	kindCopy   = "copy" // the first revision of an environment, copied from another
+
+	KindPublish  = "publish"
+	KindRollback = "rollback" // to a revision of before
+	KindPromote  = "promote"  // from another environment
 )
 
 // errReason and errAuthor refuse a change of which nobody could say later who made it and why.

@@ -20,7 +20,7 @@ func changed() (*draft, *models.Revision) {
 	d.putPlan(ruleset.Plan{Key: "p", Rank: 1})
 	d.plans.remove("old")
 	d.putOverride(ruleset.Override{Flag: "a", User: "u", Variant: "on"})
-	return d, &models.Revision{Environment: "production", Number: 2, Kind: kindPublish, Author: "ann", Reason: "why", PublishedAt: models.At(now)}
+	return d, &models.Revision{Environment: "production", Number: 2, Kind: KindPublish, Author: "ann", Reason: "why", PublishedAt: models.At(now)}
 }
 
 func TestADigestCoversEverythingOfARevision(t *testing.T) {

@@ -20,6 +20,9 @@ type draft struct {
 	about       *about
 	author      string
 	now         time.Time
+	approved    bool   // by as many people as it takes
+	kind        string // of the revision, if an edit says so
+	recall      bool   // sessions move up to the revision on their next page
 
 	flags     table[string, models.FeatureFlagEnvironment]
 	overrides table[overrideKey, models.FeatureFlagOverride]
@@ -47,8 +50,15 @@ func compareOverrides(a, b overrideKey) int {
 
 func keyOf(o ruleset.Override) overrideKey { return overrideKey{o.Flag, o.Tenant, o.User} }
 
-// begin reads what is live in an environment that the transaction has locked.
-func begin(ctx context.Context, tx *models.Tx, environment models.Environment, about *about, author string) (*draft, error) {
+// source is what a draft is read from: a transaction that has locked the environment, or, to look only, the store.
+type source interface {
+	RowsAt(ctx context.Context, environment string, n int64) (models.Rows, error)
+	FlagsByKey(ctx context.Context) (map[string]models.FeatureFlag, error)
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// begin reads what is live in an environment.
+func begin(ctx context.Context, tx source, environment models.Environment, about *about, author string) (*draft, error) {
 	rows, err := tx.RowsAt(ctx, environment.Name, environment.Head)
 	if err != nil {
 		return nil, err

@@ -8,9 +8,13 @@ import (
 // Edit changes one item. Its base is the version of the item that the edit was made against (the revision since which
 // it has been as it is; Changes.Versions tells it), 0 for an item that is new. If the item has moved on since,
 // the change is refused as a ConflictError. What others did to other items is no conflict.
-type Edit interface{ apply(*draft) }
+type Edit interface {
+	apply(*draft)
+	item() Item              // what it changes
+	rebased(base int64) Edit // the same edit, made against that version
+}
 
-// PutFlag sets a flag. Killed is not set by it: that stays as it is.
+// PutFlag sets a flag. Killed is set by it only for a flag that is new in the environment: else that stays as it is.
 type PutFlag struct {
 	About     *FlagDocument // what all environments share; required for a flag that is new; nil: stays as it is
 	AboutBase int64         // the version of that; 0: the flag is new
@@ -61,12 +65,28 @@ type RemoveOverride struct {
 	Base               int64
 }
 
+// SetEnabled enables or disables a flag, and leaves everything else about it as it then is: so it has no base. Steps and
+// recurring windows are made of it.
+type SetEnabled struct {
+	Key     string
+	Enabled bool
+}
+
+// LiftFlag ends a kill.
+type LiftFlag struct {
+	Key  string
+	Base int64
+}
+
+// Recall makes what is published apply now: see [Changes.Recall].
+type Recall struct{}
+
 func (e PutFlag) apply(d *draft) {
 	if e.About != nil {
 		d.editAbout(*e.About, e.AboutBase)
 	}
 	if e.Flag != nil && d.isAt(d.flagVersion(e.Flag.Key), e.Base) {
-		d.putFlag(*e.Flag, false)
+		d.putFlag(*e.Flag, e.Flag.Killed)
 	}
 }
 
@@ -117,6 +137,28 @@ func (e RemoveOverride) apply(d *draft) {
 		d.overrides.remove(key)
 	}
 }
+
+func (e SetEnabled) apply(d *draft) {
+	if row, ok := d.flags.get(e.Key); !ok || row.Archived {
+		d.refuse(ruleset.Problem{Flag: e.Key, Message: "there is no such flag in this environment, or it is archived"})
+		return
+	}
+	d.rewrite(e.Key, func(s *models.FlagSettings) { s.Enabled = e.Enabled })
+}
+
+func (e LiftFlag) apply(d *draft) {
+	at := d.flagVersion(e.Key)
+	if at.Theirs == nil {
+		d.refuse(ruleset.Problem{Flag: e.Key, Message: "there is no such flag in this environment"})
+		return
+	}
+	if d.isAt(at, e.Base) {
+		d.rewrite(e.Key, func(s *models.FlagSettings) { s.Killed = false })
+		d.kind = kindLift
+	}
+}
+
+func (Recall) apply(d *draft) { d.recall, d.kind = true, kindRecall }
 
 // editAbout changes what all environments share about a flag.
 func (d *draft) editAbout(doc FlagDocument, base int64) {

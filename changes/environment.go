@@ -28,11 +28,15 @@ func ValidEnvironmentName(name string) bool {
 // maxTitle is how long an environment's title may be, in bytes.
 const maxTitle = 100
 
+// maxApprovals is how many approvals a change can take.
+const maxApprovals = 10
+
 // NewEnvironment is an environment to be added.
 type NewEnvironment struct {
 	Name      string // never changes
 	Title     string
 	Protected bool
+	Approvals int    // how many a change takes if Protected
 	From      string // the environment whose configuration of now it begins with; empty: none
 	Author    string // required
 	Reason    string // for the revision that the copy makes; defaults to saying what was copied
@@ -45,7 +49,7 @@ func (c *Changes) AddEnvironment(ctx context.Context, add NewEnvironment) (publi
 	if err := checkNames(add.Author, add.Reason); err != nil {
 		return Published{}, err
 	}
-	if problems := checkEnvironment(add.Name, add.Title); len(problems) > 0 {
+	if problems := checkEnvironment(add.Name, add.Title, add.Approvals); len(problems) > 0 {
 		return Published{}, &RefusedError{Problems: problems}
 	}
 	err = c.write(ctx, "add an environment", func(tx *models.Tx) error {
@@ -66,12 +70,15 @@ func (c *Changes) AddEnvironment(ctx context.Context, add NewEnvironment) (publi
 	return published, nil
 }
 
-func checkEnvironment(name, title string) (problems []Problem) {
+func checkEnvironment(name, title string, approvals int) (problems []Problem) {
 	refuse := func(path, message string) {
 		problems = append(problems, Problem{Environment: name, Problem: ruleset.Problem{Path: path, Message: message}})
 	}
 	if !ValidEnvironmentName(name) {
 		refuse("name", "a name is 1 to 31 small letters, digits and hyphens, and begins with a letter")
+	}
+	if approvals < 0 || approvals > maxApprovals {
+		refuse("approvals", fmt.Sprintf("0 to %d approvals can be asked for", maxApprovals))
 	}
 	switch message := unstorable(title); {
 	case message != "":
@@ -101,7 +108,7 @@ func addEnvironment(ctx context.Context, tx *models.Tx, add NewEnvironment) (mod
 		return models.Environment{}, err
 	}
 	at := models.At(now)
-	row := models.Environment{Name: add.Name, Title: add.Title, Protected: add.Protected, Position: 1, ChangedBy: add.Author, ChangedAt: &at}
+	row := models.Environment{Name: add.Name, Title: add.Title, Protected: add.Protected, Approvals: add.Approvals, Position: 1, ChangedBy: add.Author, ChangedAt: &at}
 	if len(all) > 0 {
 		row.Position = all[len(all)-1].Position + 1
 	}
@@ -156,6 +163,7 @@ type EnvironmentEdit struct {
 	Name      string
 	Title     string
 	Protected bool
+	Approvals int    // how many a change takes if Protected; 0: none, as a team of one has it
 	Author    string // required
 	Base      int64  // the version of the environment that the edit was made against
 }
@@ -166,7 +174,7 @@ func (c *Changes) EditEnvironment(ctx context.Context, edit EnvironmentEdit) err
 	if err := checkNames(edit.Author, ""); err != nil {
 		return err
 	}
-	if problems := checkEnvironment(edit.Name, edit.Title); len(problems) > 0 {
+	if problems := checkEnvironment(edit.Name, edit.Title, edit.Approvals); len(problems) > 0 {
 		return &RefusedError{Problems: problems}
 	}
 	return c.write(ctx, "change an environment", func(tx *models.Tx) error {
@@ -177,14 +185,14 @@ func (c *Changes) EditEnvironment(ctx context.Context, edit EnvironmentEdit) err
 		if row.Version != edit.Base {
 			return environmentConflict(row, edit.Base)
 		}
-		if row.Title == edit.Title && row.Protected == edit.Protected {
+		if row.Title == edit.Title && row.Protected == edit.Protected && row.Approvals == edit.Approvals {
 			return nil
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {
 			return err
 		}
-		row.Title, row.Protected = edit.Title, edit.Protected
+		row.Title, row.Protected, row.Approvals = edit.Title, edit.Protected, edit.Approvals
 		return updateEnvironment(ctx, tx, row, edit.Author, now)
 	})
 }

@@ -15,6 +15,9 @@ var ErrUnavailable = errors.New("the database cannot be reached, so nothing can 
 // ErrNoFlag says that the environment has no such flag.
 var ErrNoFlag = errors.New("no such flag")
 
+// errReviewed says that an emergency is not to be reviewed, or not by this person.
+var errReviewed = errors.New("not reviewed")
+
 // RefusedError is all that is wrong with a change. It unwraps to each mistake, a ruleset.Problem.
 type RefusedError struct {
 	Problems []Problem
@@ -65,7 +68,7 @@ type Conflict struct {
 	Item    Item
 	Base    int64 // the version that the edit was made against; 0: the item was thought to be new
 	Version int64 // the present one; 0: the item is there no more
-	Theirs  any   // the present content: ruleset.Flag, FlagDocument, ruleset.Segment, ruleset.Plan, ruleset.Override, models.Environment or models.TenantPlan; nil: none
+	Theirs  any   // the present content: ruleset.Flag, FlagDocument, ruleset.Segment, ruleset.Plan, ruleset.Override, models.Environment, models.TenantPlan or Request; nil: none
 }
 
 func (e *ConflictError) Error() string {
@@ -97,6 +100,7 @@ const (
 
 	ItemEnvironment ItemKind = "environment" // its title, protection and place
 	ItemTenant      ItemKind = "tenant"      // its plan
+	ItemRequest     ItemKind = "change request"
 )
 
 func (i Item) String() string {

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/toprent/flags/models"
@@ -13,12 +14,18 @@ type ImportOptions struct {
 	Author string // required
 	Reason string // defaults to "import"
 	DryRun bool   // find all mistakes and say what would become different, but write nothing
+
+	// Requests asks for what has to be approved: environments that take changes only as change requests get one, sent
+	// for review. Without it, such an environment refuses the whole import with a ProtectedError.
+	Requests bool
+	AuthorID string // of the person, if it is known
 }
 
 // Imported says what came of an import.
 type Imported struct {
 	Flags        []string    // what became different in what environments share, in plain words, one line each
 	Environments []Published // one for each environment of the document, in its order
+	Requests     []Request   // what has to be approved
 }
 
 // Import puts what the document holds, in one transaction: all or none, and at most one revision for each
@@ -35,7 +42,7 @@ func (c *Changes) Import(ctx context.Context, doc Document, options ImportOption
 		options.Reason = "import"
 	}
 	err = c.write(ctx, "import", func(tx *models.Tx) error {
-		im := importing{tx: tx, doc: doc, options: options}
+		im := importing{changes: c, tx: tx, doc: doc, options: options}
 		imported, err = im.run(ctx)
 		return err
 	})
@@ -47,6 +54,7 @@ func (c *Changes) Import(ctx context.Context, doc Document, options ImportOption
 
 // importing is one import on its way.
 type importing struct {
+	changes *Changes
 	tx      *models.Tx
 	doc     Document
 	options ImportOptions
@@ -198,10 +206,27 @@ func (im *importing) publish(ctx context.Context) (Imported, error) {
 	}
 	for i, d := range im.drafts {
 		published, err := d.publish(ctx, im.tx, kindImport, im.options.Reason)
+		var protected *ProtectedError
+		if im.options.Requests && errors.As(err, &protected) {
+			var request Request
+			if request, err = im.request(ctx, d); err == nil {
+				imported.Requests, published = append(imported.Requests, request), Published{ID: d.environment.ID()}
+			}
+		}
 		if err != nil {
 			return Imported{}, err
 		}
 		imported.Environments[i] = published
 	}
 	return imported, nil
+}
+
+// request asks for what the document changes in an environment.
+func (im *importing) request(ctx context.Context, d *draft) (Request, error) {
+	by := Actor{ID: im.options.AuthorID, Name: im.options.Author}
+	content := Content{Title: "Import into " + d.environment.Title, Reason: im.options.Reason, Kind: kindImport, Steps: []Planned{{Edits: d.edits()}}}
+	if err := checkContent(by, &content); err != nil {
+		return Request{}, err
+	}
+	return im.changes.create(ctx, im.tx, d.environment, by, content, true)
 }

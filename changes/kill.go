@@ -13,17 +13,24 @@ import (
 // which sessions may still have pinned. A flag that is killed already stays so, and nothing is published. Author and
 // reason are required. It returns ErrNoFlag, service.ErrNoEnvironment or ErrUnavailable.
 func (c *Changes) Kill(ctx context.Context, environment, key, author, reason string) (Published, error) {
-	return c.setKilled(ctx, environment, key, author, reason, true)
+	return c.KillBy(ctx, environment, key, Actor{Name: author}, reason)
+}
+
+// KillBy is Kill by a person of whom the id is known. In a protected environment it is an emergency, which nobody needs
+// to approve: somebody else looks at it afterwards.
+func (c *Changes) KillBy(ctx context.Context, environment, key string, by Actor, reason string) (Published, error) {
+	return c.setKilled(ctx, environment, key, by, reason, true)
 }
 
 // Lift ends a kill: the flag is decided by its rules again. A flag that is not killed stays as it is. Author and
-// reason are required. It returns what Kill returns.
+// reason are required. It returns what Kill returns, and where changes have to be approved a ProtectedError: a request
+// with the edit LiftFlag does it there.
 func (c *Changes) Lift(ctx context.Context, environment, key, author, reason string) (Published, error) {
-	return c.setKilled(ctx, environment, key, author, reason, false)
+	return c.setKilled(ctx, environment, key, Actor{Name: author}, reason, false)
 }
 
-func (c *Changes) setKilled(ctx context.Context, environment, key, author, reason string, killed bool) (published Published, err error) {
-	if err := checkNamesAndReason(author, reason); err != nil {
+func (c *Changes) setKilled(ctx context.Context, environment, key string, by Actor, reason string, killed bool) (published Published, err error) {
+	if err := checkNamesAndReason(by.Name, reason); err != nil {
 		return Published{}, err
 	}
 	kind := kindLift
@@ -31,13 +38,16 @@ func (c *Changes) setKilled(ctx context.Context, environment, key, author, reaso
 		kind = kindKill
 	}
 	err = c.write(ctx, kind, func(tx *models.Tx) error {
-		d, err := openFlag(ctx, tx, environment, key, author)
+		d, err := openFlag(ctx, tx, environment, key, by.Name)
 		if err != nil {
 			return err
 		}
 		d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed })
 		published, err = d.publish(ctx, tx, kind, reason) // without check: see Kill
-		return err
+		if err != nil || !killed {
+			return err
+		}
+		return d.emergency(ctx, tx, key, by, published)
 	})
 	if err != nil {
 		return Published{}, err

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,7 +15,9 @@ type Change struct {
 	Environment string
 	Author      string // required
 	Reason      string
+	Kind        string // of the revision: publish (the default), rollback or promote
 	Edits       []Edit
+	Impact      string // JSON of what it does to the people seen, to be kept with the revision; empty: not counted
 }
 
 // Publish makes all edits in one transaction: all or none. It returns a ConflictError if any item has moved on since
@@ -145,7 +148,7 @@ func publishDrafts(ctx context.Context, tx *models.Tx, drafts []*draft, all []Ch
 			}
 		}
 		var err error
-		if published[i], err = d.publish(ctx, tx, kindPublish, all[i].Reason); err != nil {
+		if published[i], err = d.publishAs(ctx, tx, all[i]); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -155,9 +158,18 @@ func publishDrafts(ctx context.Context, tx *models.Tx, drafts []*draft, all []Ch
 	return published, nil
 }
 
+// publishAs stores the change as the revision that it says it is, with what is known beside it.
+func (d *draft) publishAs(ctx context.Context, tx *models.Tx, change Change) (Published, error) {
+	published, err := d.publish(ctx, tx, cmp.Or(d.kind, change.Kind, KindPublish), change.Reason)
+	if err != nil || !published.New || change.Impact == "" {
+		return published, err
+	}
+	return published, tx.AddRevisionNote(ctx, models.RevisionNote{Environment: d.environment.Name, Revision: published.Number, Impact: change.Impact})
+}
+
 // publish stores the change as the environment's next revision, if it makes anything different.
 func (d *draft) publish(ctx context.Context, tx *models.Tx, kind, reason string) (Published, error) {
-	if d.empty() {
+	if d.empty() && !d.recall {
 		return Published{ID: d.environment.ID()}, nil
 	}
 	return d.store(ctx, tx, kind, reason)
@@ -165,6 +177,9 @@ func (d *draft) publish(ctx context.Context, tx *models.Tx, kind, reason string)
 
 // store stores the change as the environment's next revision.
 func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (Published, error) {
+	if err := d.allowed(kind); err != nil {
+		return Published{}, err
+	}
 	revision, err := d.revision(ctx, tx, kind, reason)
 	if err != nil {
 		return Published{}, err
@@ -181,7 +196,12 @@ func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (
 	if err := tx.SetHead(ctx, revision); err != nil {
 		return Published{}, err
 	}
-	return Published{ID: revision.ID(), New: true, Changes: d.describe()}, nil
+	published := Published{ID: revision.ID(), New: true, Changes: d.describe()}
+	if d.recall {
+		published.Changes = append(published.Changes, recalled)
+		return published, tx.SetFloor(ctx, revision.Environment, revision.Number)
+	}
+	return published, nil
 }
 
 // revision is the environment's next.

@@ -19,17 +19,21 @@ type Environment struct {
 	Name      string `gorm:"primaryKey"`
 	Title     string
 	Protected bool
+	Approvals int // how many a change takes if Protected; 0: none
 	Position  int // in which order they are shown
 	Head      int64
 	Digest    []byte // of revision Head: 32 bytes; none for revision 0
 	Floor     int64
 
-	Version   int64  // counts the changes of title, protected and position, from 1
+	Version   int64  // counts the changes of title, protection and position, from 1
 	ChangedBy string // who made the last of these; empty: nobody did yet
 	ChangedAt *Time
 }
 
 func (Environment) TableName() string { return "environments" }
+
+// TakesRequests reports whether changes of the environment need to be approved.
+func (e Environment) TakesRequests() bool { return e.Protected && e.Approvals > 0 }
 
 // ID names the environment's newest revision.
 func (e Environment) ID() ruleset.ID {
@@ -126,7 +130,7 @@ func (tx *Tx) AddEnvironment(ctx context.Context, row Environment) error {
 func (tx *Tx) UpdateEnvironment(ctx context.Context, row Environment) error {
 	row.Version++
 	err := tx.with(ctx).Model(&Environment{}).Where("name = ?", row.Name).
-		Select("Title", "Protected", "Position", "Version", "ChangedBy", "ChangedAt").Updates(&row).Error
+		Select("Title", "Protected", "Approvals", "Position", "Version", "ChangedBy", "ChangedAt").Updates(&row).Error
 	if err != nil {
 		return fmt.Errorf("change environment %q: %w", row.Name, err)
 	}

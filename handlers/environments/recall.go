@@ -3,6 +3,7 @@ package environments
 import (
 	"net/http"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -26,9 +27,7 @@ func recall(c *shell.Context) error {
 	if !form.OK() {
 		return renderRecall(c, http.StatusUnprocessableEntity, form)
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	_, err = c.App.Changes.Recall(ctx, c.Param("env"), c.Person.Author(), form.Get("reason"))
+	_, err = c.Publish(form, changes.Change{Environment: c.Param("env"), Edits: []changes.Edit{changes.Recall{}}})
 	if err != nil {
 		switch {
 		case form.Unavailable(err):

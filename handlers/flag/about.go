@@ -136,7 +136,7 @@ func edit(c *shell.Context) error {
 	if len(in) == 0 {
 		return shell.Denied(access.Editor)
 	}
-	err = publish(c, in[0].Name, "", changes.PutFlag{About: &doc, AboutBase: base})
+	err = putAbout(c, in[0].Name, changes.PutFlag{About: &doc, AboutBase: base})
 	if conflict, ok := shell.Conflict(err); ok {
 		at := conflict.Conflicts[0]
 		theirs, _ := at.Theirs.(changes.FlagDocument)

@@ -76,7 +76,11 @@ func add(c *shell.Context) error {
 	if _, ok := p.in.Plan(flag.TierRequired); !ok {
 		flag.TierRequired = ""
 	}
-	err = publish(c, p.in.Name, "added to "+p.in.Title, changes.PutFlag{Flag: &flag})
+	f, err := c.Form()
+	if err != nil {
+		return err
+	}
+	_, err = c.Publish(f, changes.Change{Environment: p.in.Name, Reason: "added to " + p.in.Title, Edits: []changes.Edit{changes.PutFlag{Flag: &flag}}})
 	if _, already := shell.Conflict(err); err != nil && !already {
 		return err
 	}

@@ -190,11 +190,9 @@ func (p *newPage) publish(c *shell.Context, doc changes.FlagDocument, flag rules
 		if len(all) == 0 {
 			edit.About = &doc
 		}
-		all = append(all, changes.Change{Environment: in.Name, Author: c.Person.Author(), Reason: "new flag", Edits: []changes.Edit{edit}})
+		all = append(all, changes.Change{Environment: in.Name, Reason: "new flag", Edits: []changes.Edit{edit}})
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	_, err := c.App.Changes.PublishAll(ctx, all)
+	_, err := c.Propose(p.Form, "New flag "+doc.Key, all...)
 	return err
 }
 

@@ -168,7 +168,7 @@ func setTier(c *shell.Context) error {
 		return err
 	}
 	wanted := tierRead(f)
-	err = p.put(c, baseOf(f), f.Get("reason"), func(flag *ruleset.Flag) { flag.TierRequired = wanted })
+	err = p.put(c, f, baseOf(f), func(flag *ruleset.Flag) { flag.TierRequired = wanted })
 	page.Form = f
 	if conflict, ok := shell.Conflict(err); ok {
 		theirs, _ := conflict.Conflicts[0].Theirs.(ruleset.Flag)

@@ -53,22 +53,28 @@ func changeable(c *shell.Context) (place, error) {
 }
 
 // publish makes edits of one environment. Everything on these pages that concerns one environment goes through here.
-func publish(c *shell.Context, environment, reason string, edits ...changes.Edit) error {
+func publish(c *shell.Context, f *shell.Form, environment string, edits ...changes.Edit) error {
+	_, err := c.Publish(f, changes.Change{Environment: environment, Edits: edits})
+	return err
+}
+
+// putAbout changes what all environments share about a flag, which changes no value and needs no approval.
+func putAbout(c *shell.Context, environment string, edit changes.PutFlag) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
-	_, err := c.App.Changes.Publish(ctx, changes.Change{Environment: environment, Author: c.Person.Author(), Reason: reason, Edits: edits})
+	_, err := c.App.Changes.Publish(ctx, changes.Change{Environment: environment, Author: c.Person.Author(), Edits: []changes.Edit{edit}})
 	return err
 }
 
 // put changes the flag's settings, made against the version base. What the change does not touch is as it is now: so a
 // base that is not the present one is a conflict here already.
-func (p place) put(c *shell.Context, base int64, reason string, change func(*ruleset.Flag)) error {
+func (p place) put(c *shell.Context, f *shell.Form, base int64, change func(*ruleset.Flag)) error {
 	if base != p.flag.Version {
 		return p.overtaken(base)
 	}
 	flag := p.flag.Flag
 	change(&flag)
-	return publish(c, p.in.Name, reason, changes.PutFlag{Flag: &flag, Base: base})
+	return publish(c, f, p.in.Name, changes.PutFlag{Flag: &flag, Base: base})
 }
 
 // overtaken says that the flag has moved on since its version base.

@@ -97,7 +97,7 @@ func saveSettings(c *shell.Context) error {
 	if !f.OK() {
 		return page.again(c, http.StatusUnprocessableEntity)
 	}
-	err = p.put(c, baseOf(f), f.Get("reason"), func(flag *ruleset.Flag) { *flag = wanted })
+	err = p.put(c, f, baseOf(f), func(flag *ruleset.Flag) { *flag = wanted })
 	if conflict, ok := shell.Conflict(err); ok {
 		theirs, _ := conflict.Conflicts[0].Theirs.(ruleset.Flag)
 		page.Conflicts = []views.Conflict{settingsConflict(p, says(c, p.in, p.flag), theirs, wanted)}

@@ -104,7 +104,7 @@ func doSwitch(which func() act) shell.Handler {
 			return err
 		}
 		f := page.Form
-		err = p.does(c, page.Act, baseOf(f), f.Get("reason"))
+		err = p.does(c, f, page.Act, baseOf(f))
 		if _, overtaken := shell.Conflict(err); overtaken {
 			if page, p, err = askFor(c, page.Act); err != nil { // as it is now
 				return err
@@ -132,11 +132,11 @@ func doSwitch(which func() act) shell.Handler {
 }
 
 // does the act. Archiving works on flags that cannot be read, too.
-func (p place) does(c *shell.Context, a act, base int64, reason string) error {
+func (p place) does(c *shell.Context, f *shell.Form, a act, base int64) error {
 	if a.change == nil {
-		return publish(c, p.in.Name, reason, changes.ArchiveFlag{Key: p.flag.Key, Base: base})
+		return publish(c, f, p.in.Name, changes.ArchiveFlag{Key: p.flag.Key, Base: base})
 	}
-	return p.put(c, base, reason, a.change)
+	return p.put(c, f, base, a.change)
 }
 
 // baseOf is the version that a form was shown with. What is no number is no base: it conflicts.

@@ -3,9 +3,9 @@
 package kill
 
 import (
-	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -29,19 +29,19 @@ type act struct {
 	path     string // the last part of the address, and the template
 	template string
 	title    string
-	do       func(*changes.Changes, context.Context, string, string, string, string) (changes.Published, error)
+	do       func(*shell.Context, *shell.Form) (changes.Published, error)
 	done     string // with the flag's key and the environment's title
 	already  string
 }
 
 func kills() act {
-	return act{"kill", "kill/kill", "Disable all access", (*changes.Changes).Kill,
+	return act{"kill", "kill/kill", "Disable all access", doKill,
 		"All access to %s in %s is disabled: it is off for everybody, on every instance.",
 		"Nothing was changed: all access to %s in %s was disabled already."}
 }
 
 func lifts() act {
-	return act{"lift", "kill/lift", "Lift the kill", (*changes.Changes).Lift,
+	return act{"lift", "kill/lift", "Lift the kill", doLift,
 		"The kill of %s in %s is lifted: it is decided by its rules again.",
 		"Nothing was changed: %s is not killed in %s."}
 }
@@ -69,10 +69,8 @@ func (act act) submit(c *shell.Context) error {
 	if !form.OK() {
 		return act.render(c, http.StatusUnprocessableEntity, form)
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
 	key, environment := c.Param("key"), c.Param("env")
-	published, err := act.do(c.App.Changes, ctx, environment, key, c.Person.Author(), reason)
+	published, err := act.do(c, form)
 	if form.Unavailable(err) {
 		return act.render(c, http.StatusServiceUnavailable, form)
 	}
@@ -84,6 +82,22 @@ func (act act) submit(c *shell.Context) error {
 		return c.Done(fmt.Sprintf(act.already, key, act.titleOf(c)), "flags", key, environment, act.path)
 	}
 	return c.Done(fmt.Sprintf(act.done, key, act.titleOf(c)), "flags", key, environment)
+}
+
+// doKill never waits for an approval.
+func doKill(c *shell.Context, form *shell.Form) (changes.Published, error) {
+	ctx, cancel := c.Ctx()
+	defer cancel()
+	return c.App.Changes.KillBy(ctx, c.Param("env"), c.Param("key"), c.Actor(), form.Get("reason"))
+}
+
+// doLift is an ordinary change, made against the kill that the form has shown: not against a later one.
+func doLift(c *shell.Context, form *shell.Form) (changes.Published, error) {
+	base, err := strconv.ParseInt(form.Get("base"), 10, 64)
+	if err != nil {
+		base = -1 // of no version: it conflicts
+	}
+	return c.Publish(form, changes.Change{Environment: c.Param("env"), Edits: []changes.Edit{changes.LiftFlag{Key: c.Param("key"), Base: base}}})
 }
 
 // titleOf is how the environment is called; the name if that cannot be found out.

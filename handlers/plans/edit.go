@@ -186,9 +186,7 @@ func offered(e *catalog.Environment, flag *catalog.Flag) bool {
 }
 
 func publish(c *shell.Context, form *shell.Form, edits ...changes.Edit) error {
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	_, err := c.App.Changes.Publish(ctx, changes.Change{Environment: c.Param("env"), Author: c.Person.Author(), Reason: form.Get("reason"), Edits: edits})
+	_, err := c.Publish(form, changes.Change{Environment: c.Param("env"), Edits: edits})
 	return err
 }
 

@@ -112,10 +112,7 @@ func (p *page) publish(c *shell.Context, flag ruleset.Flag) error {
 	if err != nil {
 		return shell.Refused(http.StatusBadRequest, "This form is not complete", "Open the page again and make your change there.")
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	published, err := c.App.Changes.Publish(ctx, changes.Change{Environment: p.Environment, Author: c.Person.Author(), Reason: p.Form.Get("reason"),
-		Edits: []changes.Edit{changes.PutFlag{Flag: &flag, Base: base}}})
+	published, err := c.Publish(p.Form, changes.Change{Environment: p.Environment, Edits: []changes.Edit{changes.PutFlag{Flag: &flag, Base: base}}})
 	if conflict, is := shell.Conflict(err); is {
 		return p.conflict(c, conflict, flag)
 	}

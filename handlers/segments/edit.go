@@ -141,10 +141,7 @@ func (p *editPage) publish(c *shell.Context, segment ruleset.Segment) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	published, err := c.App.Changes.Publish(ctx, changes.Change{Environment: p.Environment, Author: c.Person.Author(), Reason: p.Form.Get("reason"),
-		Edits: []changes.Edit{changes.PutSegment{Segment: segment, Base: base}}})
+	published, err := c.Publish(p.Form, changes.Change{Environment: p.Environment, Edits: []changes.Edit{changes.PutSegment{Segment: segment, Base: base}}})
 	if conflict, is := shell.Conflict(err); is {
 		return p.conflict(c, conflict, segment)
 	}

@@ -51,10 +51,7 @@ func remove(c *shell.Context) error {
 	if len(p.Uses) > 0 {
 		return c.Render(http.StatusUnprocessableEntity, "segments/remove", p)
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	_, err = c.App.Changes.Publish(ctx, changes.Change{Environment: p.Environment, Author: c.Person.Author(), Reason: form.Get("reason"),
-		Edits: []changes.Edit{changes.RemoveSegment{Key: p.Key, Base: base}}})
+	_, err = c.Publish(form, changes.Change{Environment: p.Environment, Edits: []changes.Edit{changes.RemoveSegment{Key: p.Key, Base: base}}})
 	if conflict, is := shell.Conflict(err); is {
 		form.Set("base", strconv.FormatInt(conflict.Conflicts[0].Version, 10))
 		form.Message = "Somebody else changed the segment in the meantime. Look at it again before you remove it."

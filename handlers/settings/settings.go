@@ -66,6 +66,11 @@ type Config struct {
 	// ErrNotSignedIn the person is asked to sign in. Required, unless Accounts are given.
 	Person func(*gin.Context) (Person, error)
 
+	// RoleOf says which role a person, by Person.ID, has in an environment now, from the host's own records. With it, the
+	// approval of somebody who has lost the role of an approver since counts no more when a change request is applied.
+	// Optional; not with Accounts, which know.
+	RoleOf func(ctx context.Context, person, environment string) (Role, error)
+
 	// SignIn is the host's page for signing in. It is given ?next=, a path on this host to come back to; it must check
 	// that. Without it, people are told to sign in.
 	SignIn string
@@ -134,6 +139,7 @@ func New(config Config) (*Settings, error) {
 	}
 	if config.Accounts != nil {
 		config.Person = people.WhoIsAsking(config.Accounts, config.Secure)
+		config.RoleOf = config.Accounts.RoleOf
 	}
 	telling, err := alerts.New(config.Store, alerts.Options{Mail: config.Mail, Key: config.Key, URL: config.URL,
 		AllowPrivate: config.AllowPrivateWebhooks, Logger: config.Logger})
@@ -142,11 +148,11 @@ func New(config Config) (*Settings, error) {
 	}
 	s := &Settings{app: &shell.App{
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
-		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
+		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}), Catalog: catalog.New(config.Store), Flags: config.Flags,
 		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
-	s.runs = append(watching, telling.Run, s.warm)
+	s.runs = append(watching, telling.Run, s.warm, s.schedule)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
@@ -199,4 +205,20 @@ func (s *Settings) warm(ctx context.Context) error {
 		environment.Revision()
 	}
 	return nil
+}
+
+// schedule applies change requests whose time has come.
+func (s *Settings) schedule(ctx context.Context) error {
+	return s.app.Changes.RunSchedules(ctx, s.app.Log)
+}
+
+// mayApprove asks for the role that somebody has; nil if nobody can tell.
+func mayApprove(roleOf func(context.Context, string, string) (Role, error)) func(context.Context, string, string) (bool, error) {
+	if roleOf == nil {
+		return nil
+	}
+	return func(ctx context.Context, person, environment string) (bool, error) {
+		role, err := roleOf(ctx, person, environment)
+		return role >= Approver, err
+	}
 }

@@ -92,9 +92,7 @@ func saveOverride(c *shell.Context) error {
 	if !form.OK() {
 		return c.Render(http.StatusUnprocessableEntity, "subjects/override", page)
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	published, err := c.App.Changes.Publish(ctx, changes.Change{Environment: environment.Name, Author: c.Person.Author(), Reason: override.Reason,
+	published, err := c.Publish(form, changes.Change{Environment: environment.Name, Reason: override.Reason,
 		Edits: []changes.Edit{changes.PutOverride{Override: override, Base: page.Base}}})
 	if conflict, ok := shell.Conflict(err); ok {
 		page.Conflicts, page.Base, page.Existing = conflictsOf(conflict, c.Zone(), override), conflict.Conflicts[0].Version, conflict.Conflicts[0].Version > 0

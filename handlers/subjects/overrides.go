@@ -143,9 +143,7 @@ func removeOverride(c *shell.Context) error {
 	if (user == "") == (tenant == "") || base == 0 {
 		return shell.Refused(http.StatusBadRequest, "This form is damaged", "Go back, load the page anew and try again.")
 	}
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	if _, err := c.App.Changes.Publish(ctx, changes.Change{Environment: c.Param("env"), Author: c.Person.Author(), Reason: "removed an override",
+	if _, err := c.Publish(form, changes.Change{Environment: c.Param("env"), Reason: "removed an override",
 		Edits: []changes.Edit{changes.RemoveOverride{Flag: key, User: user, Tenant: tenant, Base: base}}}); err != nil {
 		return err
 	}
@@ -154,6 +152,10 @@ func removeOverride(c *shell.Context) error {
 
 // removeExpired ends all overrides that have expired, those that somebody prolonged in the meantime excepted.
 func removeExpired(c *shell.Context) error {
+	form, err := c.Form()
+	if err != nil {
+		return err
+	}
 	head, environment, err := flagIn(c, "overrides")
 	if err != nil {
 		return err
@@ -165,9 +167,7 @@ func removeExpired(c *shell.Context) error {
 		}
 	}
 	if len(edits) > 0 {
-		ctx, cancel := c.Ctx()
-		defer cancel()
-		if _, err := c.App.Changes.Publish(ctx, changes.Change{Environment: environment.Name, Author: c.Person.Author(), Reason: "removed overrides that had expired", Edits: edits}); err != nil {
+		if _, err := c.Publish(form, changes.Change{Environment: environment.Name, Reason: "removed overrides that had expired", Edits: edits}); err != nil {
 			return err
 		}
 	}

@@ -68,9 +68,7 @@ func savePasted(c *shell.Context) error {
 		return c.Render(http.StatusConflict, "subjects/paste", page)
 	}
 	if len(plan.edits) > 0 {
-		ctx, cancel := c.Ctx()
-		defer cancel()
-		_, err = c.App.Changes.Publish(ctx, changes.Change{Environment: environment.Name, Author: c.Person.Author(), Reason: override.Reason, Edits: plan.edits})
+		_, err = c.Publish(form, changes.Change{Environment: environment.Name, Reason: override.Reason, Edits: plan.edits})
 	}
 	if conflict, ok := shell.Conflict(err); ok {
 		conflict.Conflicts = conflict.Conflicts[:min(len(conflict.Conflicts), shownConflicts)]

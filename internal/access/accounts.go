@@ -155,6 +155,18 @@ func (a *Accounts) Account(ctx context.Context, id string) (Account, error) {
 	return accountOf(row), err
 }
 
+// RoleOf is the role that an account has in an environment now: none if it is disabled, or is not there.
+func (a *Accounts) RoleOf(ctx context.Context, id, environment string) (Role, error) {
+	account, err := a.Account(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoAccount) || err == nil && account.Disabled:
+		return None, nil
+	case err != nil:
+		return None, err
+	}
+	return account.Person().In(environment), nil
+}
+
 // SetRoles replaces the roles of an account that is at version base; ErrChanged if it has moved on. The account's
 // sessions end: with other rights comes another session.
 func (a *Accounts) SetRoles(ctx context.Context, id string, roles map[string]Role, base int64) error {

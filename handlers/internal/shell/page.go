@@ -114,6 +114,16 @@ func (p Page) EnvironmentTitle() string {
 	return p.Environment
 }
 
+// Asks reports whether changes of an environment have to be approved.
+func (p Page) Asks(environment string) bool {
+	for _, e := range p.Environments {
+		if e.Name == environment {
+			return e.TakesRequests()
+		}
+	}
+	return false
+}
+
 // At is a time for people, in the reader's zone.
 func (p Page) At(t any) views.Moment { return views.MomentOf(t, p.Zone) }
 

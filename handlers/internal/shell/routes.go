@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -107,7 +108,7 @@ func (a *App) serve(c *gin.Context, need Need, h Handler) {
 		}
 		return h(ctx)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrAnswered) {
 		ctx.fail(err)
 	}
 }

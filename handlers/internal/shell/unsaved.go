@@ -42,18 +42,23 @@ func (c *Context) keep() bool {
 	if err != nil {
 		return false
 	}
-	page := unsavedPage{Page: c.bare("This was not saved", ""), Action: c.Request.URL.EscapedPath()}
-	for _, name := range slices.Sorted(maps.Keys(form.Values)) {
-		if name == "" || slices.Contains(secretFields(), name) {
-			continue
-		}
-		for _, value := range form.Values[name] {
-			page.Fields = append(page.Fields, keptField{name, value})
-		}
-	}
+	page := unsavedPage{Page: c.bare("This was not saved", ""), Action: c.Request.URL.EscapedPath(), Fields: form.kept(secretFields()...)}
 	if err := c.Render(http.StatusServiceUnavailable, "shell/unsaved", page); err != nil {
 		c.App.Log.Error("a settings page could not be rendered", "error", err)
 		return false
 	}
 	return true
+}
+
+// kept are the fields as they were sent, but for some.
+func (f *Form) kept(without ...string) (fields []keptField) {
+	for _, name := range slices.Sorted(maps.Keys(f.Values)) {
+		if name == "" || slices.Contains(without, name) {
+			continue
+		}
+		for _, value := range f.Values[name] {
+			fields = append(fields, keptField{name, value})
+		}
+	}
+	return fields
 }

@@ -1,0 +1,48 @@
+package changes
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/toprent/flags/models"
+)
+
+// ReviewEmergency notes that somebody has looked at a kill that nobody approved before. Who killed does not review it.
+func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revision int64, by Actor, note string) error {
+	if err := checkNamesAndReason(by.Name, note); err != nil {
+		return err
+	}
+	return c.write(ctx, "review an emergency", func(tx *models.Tx) error {
+		locked, err := tx.Lock(ctx, environment)
+		if err != nil {
+			return err
+		}
+		row, err := tx.Emergency(ctx, environment, revision)
+		if err != nil {
+			return err
+		}
+		own := row.AuthorID != "" && row.AuthorID == by.ID || row.Author == by.Name
+		switch {
+		case row.ReviewedAt != nil:
+			return fmt.Errorf("%w: %s has looked at it already", errReviewed, row.ReviewedBy)
+		case own && locked.TakesRequests():
+			return fmt.Errorf("%w: you killed it, so somebody else has to look at it", errReviewed)
+		}
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		at := models.At(now)
+		row.ReviewedAt, row.ReviewedBy, row.ReviewedByID, row.Note = &at, by.Name, by.ID, note
+		return tx.ReviewEmergency(ctx, row)
+	})
+}
+
+// emergency notes a kill in a protected environment.
+func (d *draft) emergency(ctx context.Context, tx *models.Tx, key string, by Actor, published Published) error {
+	if !d.environment.Protected || !published.New {
+		return nil
+	}
+	return tx.AddEmergency(ctx, models.Emergency{Environment: d.environment.Name, Revision: published.Number, Flag: key,
+		Author: by.Name, AuthorID: by.ID, At: models.At(d.now)})
+}

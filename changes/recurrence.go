@@ -1,0 +1,152 @@
+package changes
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+	_ "time/tzdata" // a window's zone must be known wherever the program runs
+)
+
+// Recurrence enables flags at a time of the day and disables them at another, on some days of the week. Times are local
+// to its zone: one that a change of the clocks leaves out runs at the instant at which the clocks are changed, one that
+// comes twice runs once, the first time.
+type Recurrence struct {
+	Flags  []string       `json:"flags"`
+	Days   []time.Weekday `json:"days"`   // on which a window opens
+	Opens  string         `json:"opens"`  // such as 09:00
+	Closes string         `json:"closes"` // at or before Opens: on the next day
+	Zone   string         `json:"zone"`   // of the IANA database, such as Europe/Berlin
+	From   string         `json:"from"`   // the first day, such as 2027-03-31
+	Until  string         `json:"until"`  // the last day on which a window opens; empty: without end
+}
+
+// occurrence is a window's beginning or its end.
+type occurrence struct {
+	at    time.Time
+	opens bool
+}
+
+// edits are what is done when a window opens, or closes.
+func (r *Recurrence) edits(opens bool) (edits []Edit) {
+	for _, flag := range r.Flags {
+		edits = append(edits, SetEnabled{Key: flag, Enabled: opens})
+	}
+	return edits
+}
+
+const (
+	clock       = "15:04"
+	horizonDays = 800 // how far ahead the next window is looked for
+)
+
+// mistake says what is wrong with a recurrence; empty: nothing.
+func (r *Recurrence) mistake() string {
+	opens, err := time.Parse(clock, r.Opens)
+	if err != nil {
+		return fmt.Sprintf("%q is no time of the day: write one such as 09:00", r.Opens)
+	}
+	closes, err := time.Parse(clock, r.Closes)
+	if err != nil {
+		return fmt.Sprintf("%q is no time of the day: write one such as 17:00", r.Closes)
+	}
+	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" || r.Zone == "Local" {
+		return fmt.Sprintf("%q is no time zone: use one such as Europe/Berlin", r.Zone)
+	}
+	from, err := time.Parse(time.DateOnly, r.From)
+	if err != nil {
+		return fmt.Sprintf("%q is no date: write one such as 2027-03-31", r.From)
+	}
+	if until, err := time.Parse(time.DateOnly, r.Until); r.Until != "" && (err != nil || until.Before(from)) {
+		return fmt.Sprintf("%q is no date from %s on: write one, or leave it out", r.Until, r.From)
+	}
+	switch {
+	case opens.Equal(closes):
+		return "a window opens and closes at the same time: choose two"
+	case len(r.Flags) == 0 || len(r.Flags) > MaxSteps:
+		return fmt.Sprintf("choose 1 to %d flags", MaxSteps)
+	case len(r.Days) == 0 || slices.ContainsFunc(r.Days, func(d time.Weekday) bool { return d < time.Sunday || d > time.Saturday }):
+		return "choose at least one day of the week"
+	}
+	return ""
+}
+
+// after is the next beginning or end of a window after a time; false if there is none any more. Windows that begin before
+// the last one has ended run into each other.
+func (r *Recurrence) after(t time.Time) (next occurrence, found bool) {
+	zone, err := time.LoadLocation(r.Zone)
+	if err != nil {
+		return occurrence{}, false
+	}
+	first, _ := time.Parse(time.DateOnly, r.From)
+	day := t.In(zone).AddDate(0, 0, -1) // of a window that closes on the next day
+	if first.After(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)) {
+		day = first
+	}
+	for range horizonDays {
+		if until, err := time.Parse(time.DateOnly, r.Until); err == nil && time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).After(until) {
+			return occurrence{}, false
+		}
+		if slices.Contains(r.Days, day.Weekday()) {
+			opens, closes := r.window(day, zone)
+			if opens.After(t) {
+				return occurrence{opens, true}, true
+			}
+			if closes.After(t) {
+				return occurrence{closes, false}, true
+			}
+		}
+		day = day.AddDate(0, 0, 1)
+	}
+	return occurrence{}, false
+}
+
+// window is the one that opens on a day.
+func (r *Recurrence) window(day time.Time, zone *time.Location) (opens, closes time.Time) {
+	closing := day
+	if r.Closes <= r.Opens {
+		closing = day.AddDate(0, 0, 1)
+	}
+	return localAt(day, r.Opens, zone), localAt(closing, r.Closes, zone)
+}
+
+// localAt is a time of a day in a zone. Where the clocks go forward over it, it is the instant at which they do; where
+// they go back over it, the first of the two.
+func localAt(day time.Time, text string, zone *time.Location) time.Time {
+	of, _ := time.Parse(clock, text)
+	wall := time.Date(day.Year(), day.Month(), day.Day(), of.Hour(), of.Minute(), 0, 0, time.UTC)
+	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()
+	_, after := wall.Add(24 * time.Hour).In(zone).Zone()
+	reads := func(offset int) (time.Time, bool) {
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		return t, t.Hour() == of.Hour() && t.Minute() == of.Minute()
+	}
+	first, ok := reads(before)
+	if ok {
+		return first
+	}
+	if second, ok := reads(after); ok {
+		return second
+	}
+	start, _ := first.ZoneBounds()
+	return start
+}
+
+func (r *Recurrence) encode() string {
+	if r == nil {
+		return ""
+	}
+	text, _ := json.Marshal(r) // texts and numbers alone
+	return string(text)
+}
+
+func decodeRecurrence(text string) (*Recurrence, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var r Recurrence
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return nil, fmt.Errorf("a stored recurrence cannot be read: %w", err)
+	}
+	return &r, nil
+}

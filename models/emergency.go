@@ -1,0 +1,60 @@
+package models
+
+import (
+	"context"
+	"fmt"
+)
+
+// Emergency is a kill in a protected environment, which nobody approved before: somebody else looks at it afterwards.
+type Emergency struct {
+	Environment  string `gorm:"primaryKey"`
+	Revision     int64  `gorm:"primaryKey;autoIncrement:false"`
+	Flag         string // its key
+	Author       string
+	AuthorID     string
+	At           Time
+	ReviewedAt   *Time // nil: nobody has looked at it yet
+	ReviewedBy   string
+	ReviewedByID string
+	Note         string
+}
+
+func (Emergency) TableName() string { return "emergencies" }
+
+// Emergencies returns the kills of these environments that nobody has looked at yet, newest first.
+func (r reader) Emergencies(ctx context.Context, environments []string) ([]Emergency, error) {
+	var rows []Emergency
+	err := r.with(ctx).Where("environment IN ? AND reviewed_at IS NULL", environments).Order("at DESC, environment, revision").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the emergencies: %w", err)
+	}
+	return rows, nil
+}
+
+// Emergency returns one, reviewed or not, or ErrNotFound.
+func (r reader) Emergency(ctx context.Context, environment string, revision int64) (Emergency, error) {
+	var row Emergency
+	err := r.with(ctx).Where("environment = ? AND revision = ?", environment, revision).Take(&row).Error
+	if err != nil {
+		return Emergency{}, fmt.Errorf("read the emergency of revision %d of %q: %w", revision, environment, first(err))
+	}
+	return row, nil
+}
+
+// AddEmergency adds one.
+func (tx *Tx) AddEmergency(ctx context.Context, row Emergency) error {
+	if err := tx.with(ctx).Create(&row).Error; err != nil {
+		return fmt.Errorf("note an emergency in %q: %w", row.Environment, err)
+	}
+	return nil
+}
+
+// ReviewEmergency notes who has looked at one.
+func (tx *Tx) ReviewEmergency(ctx context.Context, row Emergency) error {
+	err := tx.with(ctx).Model(&Emergency{}).Where("environment = ? AND revision = ? AND reviewed_at IS NULL", row.Environment, row.Revision).
+		Select("ReviewedAt", "ReviewedBy", "ReviewedByID", "Note").Updates(&row).Error
+	if err != nil {
+		return fmt.Errorf("review the emergency of revision %d of %q: %w", row.Revision, row.Environment, err)
+	}
+	return nil
+}
