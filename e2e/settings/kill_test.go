@@ -70,16 +70,20 @@ func TestAFlagIsKilledAndLiftedWithReasons(t *testing.T) {
 			t.Error("killing twice published twice")
 		}
 
-		abe.Opens("/flags/winter-look/production/lift").Sees("Killed by abe@toprent.example", "it snows in July", "Everybody gets “on”")
-		p = posts(abe, "/flags/winter-look/production/lift", "reason=winter+is+back")
-		if p.Status != http.StatusSeeOther || killed(t, site, "production", "winter-look") {
-			t.Errorf("not lifted: %d to %s", p.Status, p.Location)
+		asked := abe.Opens("/flags/winter-look/production/lift").Sees("Killed by abe@toprent.example", "it snows in July", "Everybody gets “on”")
+		abe.Submits(asked, "/lift", "reason", "winter is back").Is(http.StatusOK).Sees("The kill of winter-look in Production is lifted")
+		if killed(t, site, "production", "winter-look") {
+			t.Error("not lifted")
 		}
 		abe.Posts("/flags/winter-look/production/lift", "reason", "again").Is(http.StatusOK).Sees("There is no kill to lift")
 
 		// Killed a second time, by somebody else: the page tells of this time.
 		posts(site.As("admin"), "/flags/winter-look/production/kill", "reason=no+again")
 		abe.Opens("/flags/winter-look/production/kill").Sees("ada@toprent.example", "no again").Lacks("it snows in July")
+		abe.Submits(asked, "/lift", "reason", "a form of before").Is(http.StatusConflict)
+		if !killed(t, site, "production", "winter-look") {
+			t.Error("the form of an earlier kill has lifted this one")
+		}
 		abe.Opens("/changes/production").Sees("it snows in July", "winter is back", `flag "winter-look": killed yes, was no`)
 	})
 }

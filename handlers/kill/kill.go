@@ -93,6 +93,13 @@ func doKill(c *shell.Context, form *shell.Form) (changes.Published, error) {
 
 // doLift is an ordinary change, made against the kill that the form has shown: not against a later one.
 func doLift(c *shell.Context, form *shell.Form) (changes.Published, error) {
+	in, err := c.Environment()
+	if err != nil {
+		return changes.Published{}, err
+	}
+	if flag, ok := in.Flag(c.Param("key")); ok && !flag.Killed {
+		return changes.Published{}, nil
+	}
 	base, err := strconv.ParseInt(form.Get("base"), 10, 64)
 	if err != nil {
 		base = -1 // of no version: it conflicts

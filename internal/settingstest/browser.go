@@ -71,7 +71,18 @@ func (b *Browser) Posts(path string, namesAndValues ...string) *Page {
 	for i := 0; i+1 < len(namesAndValues); i += 2 {
 		form.Add(namesAndValues[i], namesAndValues[i+1])
 	}
-	return b.follows(b.Sends(http.MethodPost, "/settings"+path, "application/x-www-form-urlencoded", form.Encode()))
+	return b.confirms(b.follows(b.Sends(http.MethodPost, "/settings"+path, "application/x-www-form-urlencoded", form.Encode())))
+}
+
+// confirms goes on from the page that shows what a form would do, as somebody who wants it done. Who wants to look at that
+// page sends the form with Sends.
+func (b *Browser) confirms(p *Page) *Page {
+	b.t.Helper()
+	if p.Find("form[data-review]").Length() == 0 {
+		return p
+	}
+	action, _ := p.Find("form[data-review]").Attr("action")
+	return b.Submits(p, action, "confirm", "yes")
 }
 
 // Submits sends the form of a page that posts to an address ending with action, as it was rendered but for the fields
@@ -120,7 +131,7 @@ func (b *Browser) Submits(p *Page, action string, namesAndValues ...string) *Pag
 	if at == "" {
 		at = p.URL
 	}
-	return b.follows(b.Sends(http.MethodPost, at, "application/x-www-form-urlencoded", values.Encode()))
+	return b.confirms(b.follows(b.Sends(http.MethodPost, at, "application/x-www-form-urlencoded", values.Encode())))
 }
 
 // Sends sends a request as a page of this host would, and follows no redirect.

@@ -123,7 +123,8 @@ func New(t testing.TB, change ...func(*settings.Config)) *Site {
 	return On(t, SQLite(t), change...)
 }
 
-// On runs a host on that database.
+// On runs a host on that database. No environment takes approvals, so that tests of other things publish at once;
+// Site.Protects asks for them.
 func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Site {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -164,7 +165,23 @@ func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Si
 		cancel()
 		background.Wait()
 	})
-	return &Site{URL: server.URL, Store: store, Changes: changes.New(store), Flags: flags, Directory: seen, Settings: pages, Engine: r, t: t}
+	site := &Site{URL: server.URL, Store: store, Changes: changes.New(store), Flags: flags, Directory: seen, Settings: pages, Engine: r, t: t}
+	if _, err := store.Environments(t.Context()); !models.Unavailable(err) {
+		site.Protects("production", 0)
+	}
+	return site
+}
+
+// Protects makes an environment take that many approvals for each change.
+func (s *Site) Protects(environment string, approvals int) {
+	s.t.Helper()
+	row, err := s.Store.Environment(s.t.Context(), environment)
+	if err == nil {
+		err = s.Changes.EditEnvironment(s.t.Context(), changes.EnvironmentEdit{Name: environment, Title: row.Title, Protected: true, Approvals: approvals, Author: "test", Base: row.Version})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func whoIsAsking(c *gin.Context) (settings.Person, error) {
