@@ -35,6 +35,12 @@ func (r *Recurrence) edits(opens bool) (edits []Edit) {
 	return edits
 }
 
+// opening reports whether edits are those with which a window opens.
+func opening(edits []Edit) bool {
+	set, ok := edits[0].(SetEnabled)
+	return ok && set.Enabled
+}
+
 const (
 	clock       = "15:04"
 	horizonDays = 800 // how far ahead the next window is looked for
@@ -69,6 +75,24 @@ func (r *Recurrence) mistake() string {
 		return "choose at least one day of the week"
 	}
 	return ""
+}
+
+// first is with which beginning or end of a window it starts now: the beginning of the one that is open, or else the next.
+func (r *Recurrence) first(now time.Time) (first occurrence, found bool) {
+	first, found = r.after(now)
+	if !found || first.opens {
+		return first, found
+	}
+	for last, ok := r.after(now.Add(-48 * time.Hour)); ok && last.at.Before(first.at); last, ok = r.after(last.at) {
+		if last.opens {
+			first = last
+			break
+		}
+	}
+	for next, ok := r.after(first.at); ok && !next.at.After(now); next, ok = r.after(next.at) {
+		first = next
+	}
+	return first, true
 }
 
 // after is the next beginning or end of a window after a time; false if there is none any more. Windows that begin before

@@ -392,7 +392,7 @@ func (r *Request) plan(ctx context.Context, tx *models.Tx, content Content, done
 		}
 		row := models.ChangeRequestStep{RequestID: r.ID, Position: int64(done + i + 1), At: models.AtOptional(planned.At), Edits: edits, Status: models.StepWaiting}
 		if content.Recurrence != nil {
-			opens := true
+			opens := opening(planned.Edits)
 			row.Opens = &opens
 		}
 		rows = append(rows, row)

@@ -18,7 +18,7 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 		if err != nil {
 			return err
 		}
-		first, ok := content.Recurrence.after(now)
+		first, ok := content.Recurrence.first(now)
 		if !ok {
 			return &RefusedError{[]Problem{{Problem: ruleset.Problem{Path: "recurrence", Message: "no window begins between now and its end: change the dates or the days"}}}}
 		}
