@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	// patience is how long a page waits for a count before it shows how far that has come.
-	patience = 900 * time.Millisecond
+	// Patience is how long a page waits for a count before it shows how far that has come.
+	Patience = 900 * time.Millisecond
 
-	// fresh is how long a count is given again although people were seen since, or although it depends on the time.
+	// fresh is how long a count is given again although people were seen since, or although it depends on the time, unless
+	// it was quick.
 	fresh = 10 * time.Second
+	quick = 50 * time.Millisecond
 
 	// abandoned is after how long a count ends that nobody asks for any more.
 	abandoned = 20 * time.Second
@@ -35,7 +37,7 @@ var errEnded = errors.New("the server is shutting down")
 // Counter counts impacts beside requests, and remembers them for the requests that follow: who looks at a page again, or
 // goes from a dialog to its form, is answered at once. It is safe for concurrent use.
 type Counter struct {
-	patience, abandoned time.Duration
+	abandoned time.Duration
 
 	life    context.Context
 	end     context.CancelFunc
@@ -48,7 +50,7 @@ type Counter struct {
 
 // NewCounter makes a counter. Nothing goes on before it is asked.
 func NewCounter() *Counter {
-	c := &Counter{patience: patience, abandoned: abandoned, slots: make(chan struct{}, atOnce), jobs: map[Key]*job{}}
+	c := &Counter{abandoned: abandoned, slots: make(chan struct{}, atOnce), jobs: map[Key]*job{}}
 	c.life, c.end = context.WithCancel(context.Background())
 	return c
 }
@@ -63,31 +65,31 @@ type Answer struct {
 // Ready reports whether there is nothing to wait for.
 func (a Answer) Ready() bool { return a.Impact != nil || a.Err != nil }
 
-// Of gives the impact of a draft, as [Count] does, at this moment. It waits a little for it; if the answer is not ready by
+// Of gives the impact of a draft, as [Count] does, at this moment. It waits so long for it; if the answer is not ready by
 // then, the count goes on, and the same question later finds it, or how far it has come. A count that nobody asks for any
 // more ends by itself.
-func (c *Counter) Of(ctx context.Context, before, after *ruleset.Revision, seen *directory.Snapshot) Answer {
+func (c *Counter) Of(ctx context.Context, before, after *ruleset.Revision, seen *directory.Snapshot, wait time.Duration) Answer {
 	if seen == nil || seen.Counting {
 		impact, err := Count(ctx, before, after, seen, time.Now(), nil) // there is nobody to count
 		return Answer{Impact: impact, Err: err}
 	}
-	return c.Ask(ctx, KeyOf(before, after), seen, func(ctx context.Context, progress func(done, total int)) (*Impact, error) {
+	return c.Ask(ctx, KeyOf(before, after), seen, wait, func(ctx context.Context, progress func(done, total int)) (*Impact, error) {
 		return Count(ctx, before, after, seen, time.Now(), progress)
 	})
 }
 
 // Ask is Of with a key and a count of the caller's own.
-func (c *Counter) Ask(ctx context.Context, key Key, seen *directory.Snapshot, count func(context.Context, func(done, total int)) (*Impact, error)) Answer {
+func (c *Counter) Ask(ctx context.Context, key Key, seen *directory.Snapshot, wait time.Duration, count func(context.Context, func(done, total int)) (*Impact, error)) Answer {
 	j, err := c.job(key, seen, count)
 	if err != nil {
 		return Answer{Err: err}
 	}
-	wait := time.NewTimer(c.patience)
-	defer wait.Stop()
+	enough := time.NewTimer(wait)
+	defer enough.Stop()
 	select {
 	case <-j.over:
 		return j.answer
-	case <-wait.C:
+	case <-enough.C:
 		return j.progress()
 	case <-ctx.Done():
 		return Answer{Err: ctx.Err()}

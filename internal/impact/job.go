@@ -19,6 +19,7 @@ type job struct {
 	over   chan struct{} // closed when what follows is set
 	answer Answer
 	ended  time.Time
+	took   time.Duration
 }
 
 // run waits for its turn and counts.
@@ -28,7 +29,9 @@ func (j *job) run(ctx context.Context, slots chan struct{}, count func(context.C
 	select {
 	case slots <- struct{}{}:
 		defer func() { <-slots }()
+		began := time.Now()
 		j.answer = j.count(ctx, count)
+		j.took = time.Since(began)
 	case <-ctx.Done():
 		j.answer = Answer{Err: ctx.Err()}
 	}
@@ -73,5 +76,5 @@ func (j *job) good(seen *directory.Snapshot) bool {
 	if j.answer.Err != nil {
 		return false
 	}
-	return time.Since(j.ended) < fresh || j.seen == seen && !j.answer.Impact.Timed
+	return j.seen == seen && !j.answer.Impact.Timed || j.took > quick && time.Since(j.ended) < fresh
 }
