@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// told is how many flags are told of one by one.
-const told = 5
+const (
+	told      = 5 // flags that are told of one by one
+	toldMoves = 4 // of each
+)
 
 // Sentences tells the impact in plain words, the most important first. There is always at least one.
 func (i *Impact) Sentences() []string {
@@ -46,7 +48,7 @@ func (i *Impact) changes() []string {
 		out = append(out, sentence("“"+f.Key+"” "+f.Words()))
 	}
 	if more := flags - told; more > 0 {
-		out = append(out, fmt.Sprintf("%s more %s for fewer.", counted(more, "flag", "flags"), verb(more, "changes", "change")))
+		out = append(out, counted(more, "more flag changes.", "more flags change."))
 	}
 	return out
 }
@@ -63,30 +65,36 @@ func (f Flag) Words() string {
 	case !f.Off.None():
 		turns = append(turns, "turns off for "+f.Off.words(false))
 	}
+	rest := f.Rest
 	for _, m := range f.Moves {
-		if f.Boolean && m.Turns() != "" {
-			continue
+		switch {
+		case f.Boolean && m.Turns() != "": // told above
+		case len(moves) < toldMoves:
+			moves = append(moves, m.words(len(moves) > 0, len(turns)+len(moves) > 0))
+		default:
+			rest.Count++
+			rest.Changes += m.People
 		}
-		moves = append(moves, m.words(len(turns)+len(moves) > 0))
 	}
-	out := strings.Join(turns, ", ")
-	if len(moves) > 0 {
-		if out != "" {
-			out += "; "
-		}
-		out += strings.Join(moves, ", ")
+	if rest.Count > 0 {
+		moves = append(moves, "otherwise for "+grouped(rest.Changes))
 	}
-	if f.Rest.Count > 0 {
-		out += fmt.Sprintf(", and otherwise for %s", counted(f.Rest.Changes, "person", "people"))
+	if len(turns) > 0 && len(moves) > 0 {
+		return strings.Join(turns, ", ") + "; " + strings.Join(moves, ", ")
 	}
-	return out
+	return strings.Join(append(turns, moves...), ", ")
 }
 
-func (m Move) words(short bool) string {
+// words tell a move. One that follows another leaves out that it is about variants; short leaves out the units.
+func (m Move) words(follows, short bool) string {
+	what := fmt.Sprintf("%s → %s", m.From, m.To)
 	if m.From.Variant == m.To.Variant {
-		return fmt.Sprintf("variant %s gets another value for %s", m.From, m.Reach.words(short))
+		what = m.From.String() + " with another value"
 	}
-	return fmt.Sprintf("variant %s → %s for %s", m.From, m.To, m.Reach.words(short))
+	if !follows {
+		what = "variant " + what
+	}
+	return what + " for " + m.Reach.words(short)
 }
 
 // String is the variant's name.
