@@ -1,6 +1,9 @@
 package ruleset
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Decider decides one flag, with the flags that it requires, for many subjects one after another: pages count with it
 // who has a flag. It reads of a subject only what that flag can ask for, and allocates nothing. It is not safe for
@@ -51,6 +54,11 @@ func (d *Decider) Decide(subject *Subject, at time.Time) Detail {
 		e.cells[i] = e.decide(&e.revision.nodes[i])
 	}
 	return e.revision.nodes[d.node].detail(e.cells[d.node])
+}
+
+// Timed reports whether what is decided can depend on the time.
+func (d *Decider) Timed() bool {
+	return slices.ContainsFunc(d.order, func(i int32) bool { return d.evaluation.revision.nodes[i].flag.timed })
 }
 
 // Decide decides one flag for one subject. For many subjects, make a Decider.

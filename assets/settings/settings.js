@@ -27,6 +27,7 @@
     const title = sheet.querySelector("h1, h2");
     if (title) title.id = "dialog-title";
     dialog.replaceChildren(sheet);
+    window.htmx?.process(sheet);
     for (const cancel of dialog.querySelectorAll("[data-cancel]")) {
       cancel.addEventListener("click", (event) => {
         event.preventDefault();

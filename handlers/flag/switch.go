@@ -49,6 +49,7 @@ type switchPage struct {
 	Held       []*catalog.Override
 	More       int // of those, how many are not listed
 	RequiredBy []string
+	Impact     *shell.Impact
 	MayKill    bool
 	Unknown    bool // the database cannot be reached, so nothing is known of the flag
 	Conflicts  []views.Conflict
@@ -81,16 +82,34 @@ func askFor(c *shell.Context, a act) (switchPage, place, error) {
 	return page, p, nil
 }
 
+// renderSwitch shows the page, with whom the act would reach.
+func renderSwitch(c *shell.Context, status int, page switchPage, p place) error {
+	page.Impact = p.impactOf(c, page.Act)
+	return c.Render(status, "flag/switch", page)
+}
+
+// impactOf counts for whom the act would change something if it were done now.
+func (p place) impactOf(c *shell.Context, a act) *shell.Impact {
+	after := p.flag.Flag
+	if a.change == nil {
+		after.Archived = true
+	} else {
+		a.change(&after)
+	}
+	draft, _ := p.in.DraftFlag(after)
+	return c.ImpactOf(p.in.Title, p.in.Revision(), draft)
+}
+
 // All is how many overrides hold against it.
 func (p switchPage) All() int { return len(p.Held) + p.More }
 
 func showSwitch(which func() act) shell.Handler {
 	return func(c *shell.Context) error {
-		page, _, err := askFor(c, which())
+		page, p, err := askFor(c, which())
 		if err != nil {
 			return err
 		}
-		return c.Render(http.StatusOK, "flag/switch", page)
+		return renderSwitch(c, http.StatusOK, page, p)
 	}
 }
 
@@ -113,10 +132,10 @@ func doSwitch(which func() act) shell.Handler {
 				{Field: "Who gets what", Theirs: page.Now, Yours: page.Act.Button + ", as it was when you opened this page"}}}}
 			f.Set("base", page.Form.Get("base"))
 			page.Form = f
-			return c.Render(http.StatusConflict, "flag/switch", page)
+			return renderSwitch(c, http.StatusConflict, page, p)
 		}
 		if status := refused(f, err, func(ruleset.Problem) string { return "" }); status != 0 {
-			return c.Render(status, "flag/switch", page)
+			return renderSwitch(c, status, page, p)
 		}
 		if err != nil {
 			return err

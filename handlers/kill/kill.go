@@ -26,6 +26,7 @@ func Register(a *shell.App) {
 
 // act is one of the two: kill or lift.
 type act struct {
+	kills    bool
 	path     string // the last part of the address, and the template
 	template string
 	title    string
@@ -35,13 +36,13 @@ type act struct {
 }
 
 func kills() act {
-	return act{"kill", "kill/kill", "Disable all access", doKill,
+	return act{true, "kill", "kill/kill", "Disable all access", doKill,
 		"All access to %s in %s is disabled: it is off for everybody, on every instance.",
 		"Nothing was changed: all access to %s in %s was disabled already."}
 }
 
 func lifts() act {
-	return act{"lift", "kill/lift", "Lift the kill", doLift,
+	return act{false, "lift", "kill/lift", "Lift the kill", doLift,
 		"The kill of %s in %s is lifted: it is decided by its rules again.",
 		"Nothing was changed: %s is not killed in %s."}
 }

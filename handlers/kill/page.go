@@ -26,6 +26,7 @@ type page struct {
 
 	Overrides int                 // that give somebody something other than what is served when off
 	Some      []*catalog.Override // the first of them
+	Impact    *shell.Impact       // of the act, if it would change anything
 	Comes     []string            // what decides once the kill is lifted, in the order in which it is asked
 }
 
@@ -42,6 +43,7 @@ func (act act) render(c *shell.Context, status int, form *shell.Form) error {
 		// What was typed is kept, even if nothing else can be shown.
 		p.Page, p.Known, status = c.Bare(act.title), false, http.StatusServiceUnavailable
 	}
+	p.reaches(c, act)
 	return c.Render(status, act.template, p)
 }
 
@@ -69,6 +71,25 @@ func (p *page) read(c *shell.Context) error {
 		return err
 	}
 	return nil
+}
+
+// soon is how long the page waits until it is counted whom the act reaches: whoever is in a hurry finds the button at
+// once, and the numbers follow.
+const soon = 50 * time.Millisecond
+
+// reaches counts who has the flag now and loses it, or gets it again.
+func (p *page) reaches(c *shell.Context, act act) {
+	if !p.Known || p.Settings.Killed == act.kills {
+		return // nothing would change
+	}
+	in, err := c.Environment()
+	if err != nil {
+		return // the form matters more
+	}
+	flag := p.Settings.Flag
+	flag.Killed = act.kills
+	draft, _ := in.DraftFlag(flag)
+	p.Impact = c.ImpactWithin(soon, in.Title, in.Revision(), draft)
 }
 
 // overridden finds who has the flag by override.

@@ -22,6 +22,7 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/impact"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
@@ -149,10 +150,10 @@ func New(config Config) (*Settings, error) {
 	s := &Settings{app: &shell.App{
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
 		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}), Catalog: catalog.New(config.Store), Flags: config.Flags,
-		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
+		Directory: config.Directory, Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
-	s.runs = append(watching, telling.Run, s.warm, s.schedule)
+	s.runs = append(watching, telling.Run, s.app.Impacts.Run, s.warm, s.schedule)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}

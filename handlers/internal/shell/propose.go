@@ -2,12 +2,16 @@ package shell
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/internal/impact"
 	"github.com/toprent/flags/models"
 )
 
@@ -31,6 +35,7 @@ type reviewPart struct {
 	Environment models.Environment
 	Ask         bool // it has to be approved
 	Lines       []string
+	Impact      *Impact
 }
 
 // reviewFields are what the page itself asks for; everything else is the form's.
@@ -87,6 +92,9 @@ func (c *Context) Actor() changes.Actor {
 func (c *Context) propose(do changes.Proposal) ([]changes.Published, error) {
 	ctx, cancel := c.Ctx()
 	defer cancel()
+	if err := c.keepImpacts(ctx, do.Changes); err != nil {
+		return nil, err
+	}
 	done, err := c.App.Changes.Propose(ctx, do)
 	if err != nil {
 		return nil, err
@@ -129,6 +137,12 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 			continue
 		}
 		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
+		if preview.Reaches() {
+			if part.Impact, err = c.impactOf(ctx, preview, impact.Patience); err != nil {
+				return err
+			}
+			part.Impact.Form = true
+		}
 		page.Parts = append(page.Parts, part)
 		page.Ask, page.Now = page.Ask || part.Ask, page.Now || !part.Ask
 	}
@@ -140,6 +154,45 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 	}
 	return cmp.Or(c.Render(http.StatusOK, "shell/review", page), ErrAnswered)
 }
+
+// impactOf counts whom a change reaches that is not published.
+func (c *Context) impactOf(ctx context.Context, preview changes.Preview, wait time.Duration) (*Impact, error) {
+	in, err := c.App.Catalog.Environment(ctx, preview.Environment.Name)
+	if err != nil {
+		return nil, err
+	}
+	after, _ := in.Draft(preview.After)
+	return c.ImpactWithin(wait, in.Title, in.Revision(), after), nil
+}
+
+// keepImpacts keeps with each change whom it reaches, as it is when it is made. What cannot be counted soon is not kept:
+// nobody waits for it any longer.
+func (c *Context) keepImpacts(ctx context.Context, all []changes.Change) error {
+	previews, err := c.App.Changes.Preview(ctx, all)
+	if err != nil {
+		return err
+	}
+	for i, preview := range previews {
+		if !preview.Reaches() || len(preview.Conflicts) > 0 {
+			continue
+		}
+		counted, err := c.impactOf(ctx, preview, lastPatience)
+		if err != nil {
+			return err
+		}
+		if counted.Impact != nil {
+			kept, err := json.Marshal(counted.Impact)
+			if err != nil {
+				return err
+			}
+			all[i].Impact = string(kept)
+		}
+	}
+	return nil
+}
+
+// lastPatience is how long a change waits until it is counted whom it reaches, for that to be kept with it.
+const lastPatience = 5 * time.Second
 
 // standsAgainst is what keeps a change from being published.
 func standsAgainst(previews []changes.Preview) error {
