@@ -250,3 +250,27 @@ func TestThresholdsTravelWithAFlagsFile(t *testing.T) {
 		}
 	}
 }
+
+// A tenant counts by each of its people, since conditions look at people's attributes; one without people counts alone.
+func TestASharesSubjectsArePeopleAndTenantsWithoutPeople(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		d := newDirectory(store)
+		for _, s := range []ruleset.Subject{{User: "u-1", Tenant: "t-1", Attributes: map[string]any{"country": "DE"}}, {User: "u-2", Tenant: "t-1"}, {User: "u-3"}, {Tenant: "t-2", Plan: "pro"}, {User: "u-4", Tenant: "t-3"}} {
+			d.Saw("development", s)
+		}
+		flush(t, d)
+		s := picture(t, d, "development")
+		for unit, want := range map[string]string{"user": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3", "country": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3", "tenant": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3 /t-2"} {
+			var all []string
+			for subject := range s.Subjects(unit) {
+				all = append(all, subject.User+"/"+subject.Tenant)
+			}
+			if got := strings.Join(all, " "); got != want {
+				t.Errorf("by %s: %s, want %s", unit, got, want)
+			}
+			for range s.Subjects(unit) {
+				break // who has seen enough may stop
+			}
+		}
+	})
+}
