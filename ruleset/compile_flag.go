@@ -245,6 +245,9 @@ func (c *flagCompiler) compilePercent(source *Rule, path string) *percent {
 		p.moving, p.start, p.end = true, *s.Start, *s.End
 		c.flag.timed = true
 	}
+	if s.Calibrated != nil {
+		c.compileCalibration(p, s, path)
+	}
 	return p
 }
 

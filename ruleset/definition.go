@@ -98,11 +98,14 @@ type Rule struct {
 }
 
 // Percent serves a variant to a share of units; a unit outside the share goes on to the next rule.
-// The share is fixed (Share), or moves linearly from From to To between Start and End.
+// The share is fixed (Share), and may be exact (Calibrated); or it moves linearly from From to To between Start and End.
 type Percent struct {
 	Unit  string `json:"unit,omitempty"` // user (the default), visitor, tenant or an attribute
 	Serve string `json:"serve"`
 	Share Share  `json:"share,omitempty"`
+
+	// Calibrated makes a fixed share exact for those who were known; nil leaves it to the draws.
+	Calibrated *Calibration `json:"calibrated,omitempty"`
 
 	From  Share      `json:"from,omitempty"`
 	To    Share      `json:"to,omitempty"`
@@ -112,6 +115,14 @@ type Percent struct {
 
 // Moving reports whether the share changes with time.
 func (p *Percent) Moving() bool { return p.Start != nil || p.End != nil }
+
+// CountedBy is the unit by its name: user where none is given.
+func (p *Percent) CountedBy() string {
+	if p.Unit == "" {
+		return AttributeUser
+	}
+	return p.Unit
+}
 
 // Split serves every unit one of several variants, by weight. It is final: it never goes on to the next rule.
 type Split struct {

@@ -2,7 +2,6 @@ package ruleset
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 )
@@ -38,6 +37,7 @@ type DrawResult struct {
 	Value   string  `json:"value"`             // the subject's; empty: it has none, so it is out
 	Percent float64 `json:"percent"`           // the draw, from 0 to 100
 	Share   string  `json:"share"`             // what it was compared with, in percent; of a split, all weights
+	Below   float64 `json:"below,omitempty"`   // of a calibrated share: the frozen threshold, from 0 to 100; draws below it are in
 	In      bool    `json:"in"`                // within the share; of a split, that there is a unit
 	Variant string  `json:"variant,omitempty"` // what it led to
 }
@@ -298,6 +298,9 @@ func (x *explainer) drawOf(r *rule, source Rule) *DrawResult {
 	case r.percent != nil:
 		out.Unit, slot, seed = source.Percent.Unit, r.percent.unit, r.percent.seed
 		out.Share = r.percent.at(x.now).String()
+		if r.percent.calibrated {
+			out.Below = percentOf(r.percent.threshold)
+		}
 	case r.split != nil:
 		out.Unit, slot, seed = source.Split.Unit, r.split.unit, r.split.seed
 		out.Share = r.split.weights(x.node.flag)
@@ -313,7 +316,7 @@ func (x *explainer) drawOf(r *rule, source Rule) *DrawResult {
 	}
 	out.Value, _ = x.values[slot].unit()
 	d := draw(seed, hash)
-	out.Percent = math.Trunc(float64(d)/math.MaxUint64*1e7) / 1e5
+	out.Percent = percentOf(d)
 	if v, served := x.serves(r); served {
 		out.In, out.Variant = true, x.node.flag.name(v)
 	}

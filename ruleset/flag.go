@@ -63,6 +63,7 @@ type percent struct {
 	seed       uint64
 	share      Share
 	threshold  uint64
+	calibrated bool // the threshold was chosen for those who were known; else it is the share's own
 	moving     bool // from from to to, between start and end; else the share is fixed
 	from, to   Share
 	start, end time.Time

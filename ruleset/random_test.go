@@ -157,6 +157,9 @@ func someRule(variants, segments []string) *rapid.Generator[ruleset.Rule] {
 			r.Serve = serve
 		case 1:
 			r.Percent = &ruleset.Percent{Unit: unit, Serve: serve, Share: anyShare().Draw(t, "share")}
+			if p := r.Percent; unit != "visitor" && p.Share > 0 && p.Share < ruleset.Everyone && rapid.Bool().Draw(t, "calibrated") {
+				p.Calibrated = &ruleset.Calibration{Threshold: fmt.Sprintf("%016x", rapid.Uint64().Draw(t, "threshold")), Of: p.CountedBy(), Share: p.Share, At: noon}
+			}
 		case 2:
 			r.Percent = &ruleset.Percent{Unit: unit, Serve: serve, From: anyShare().Draw(t, "from"), To: anyShare().Draw(t, "to"),
 				Start: ptr(noon.Add(-time.Hour)), End: ptr(noon.Add(time.Hour))}

@@ -76,7 +76,16 @@ func largeDefinition(environment int) (def ruleset.Definition) {
 				{Name: "in some countries", When: &ruleset.Condition{Segment: fmt.Sprintf("segment-%d", n%largeSegments)}, Serve: "on"},
 				{Name: "a quarter", Percent: &ruleset.Percent{Unit: "user", Serve: "on", Share: 25_000}}}
 		}
+		if n == largeFlags/2 { // the flag whose pages are measured
+			flag.Rules = []ruleset.Rule{{Name: "exactly a quarter", When: &ruleset.Condition{Segment: "segment-7"}, Percent: largeQuarter()}}
+		}
 		def.Flags = append(def.Flags, flag)
 	}
 	return def
+}
+
+// largeQuarter is a share that was made exact for others than those who are there, so that pages count and find a drift.
+func largeQuarter() *ruleset.Percent {
+	return &ruleset.Percent{Serve: "on", Share: 25_000, Calibrated: &ruleset.Calibration{Threshold: "4100000000000000", Of: "user", Share: 25_000, Known: 100, In: 25,
+		At: time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)}}
 }

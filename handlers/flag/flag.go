@@ -6,12 +6,14 @@
 package flag
 
 import (
+	"github.com/toprent/flags/handlers/internal/exact"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
 )
 
 // Register adds the pages.
 func Register(a *shell.App) {
+	p := &pages{}
 	viewer, editor := shell.InEnvironment(access.Viewer), shell.InEnvironment(access.Editor)
 
 	a.GET("/new-flag", shell.Anywhere(access.Editor), showNew)
@@ -21,7 +23,7 @@ func Register(a *shell.App) {
 	a.GET("/flags/:key/edit", shell.Anywhere(access.Editor), showEdit)
 	a.POST("/flags/:key/edit", shell.Anywhere(access.Editor), edit)
 
-	a.GET("/flags/:key/:env", viewer, showOverview)
+	a.GET("/flags/:key/:env", viewer, p.showOverview)
 	a.POST("/flags/:key/:env/add", editor, add)
 	a.GET("/flags/:key/:env/enable", editor, showSwitch(enabling))
 	a.POST("/flags/:key/:env/enable", editor, doSwitch(enabling))
@@ -31,7 +33,10 @@ func Register(a *shell.App) {
 	a.POST("/flags/:key/:env/archive", editor, doSwitch(archiving))
 	a.GET("/flags/:key/:env/unarchive", editor, showSwitch(unarchiving))
 	a.POST("/flags/:key/:env/unarchive", editor, doSwitch(unarchiving))
-	a.POST("/flags/:key/:env/tier", editor, setTier)
+	a.POST("/flags/:key/:env/tier", editor, p.setTier)
 	a.GET("/flags/:key/:env/settings", editor, showSettings)
 	a.POST("/flags/:key/:env/settings", editor, saveSettings)
 }
+
+// pages is what the requests share.
+type pages struct{ counts exact.Counts }

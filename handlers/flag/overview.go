@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/toprent/flags/handlers/internal/exact"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
@@ -35,15 +36,16 @@ type overviewPage struct {
 	Form       *shell.Form      // of the tier
 	Plans      []views.Choice
 	Conflicts  []views.Conflict
+	Exact      exact.Panel
 	Why        why
 }
 
-func showOverview(c *shell.Context) error {
+func (s *pages) showOverview(c *shell.Context) error {
 	p, err := find(c, "overview")
 	if err != nil {
 		return err
 	}
-	page, err := overview(c, p)
+	page, err := s.overview(c, p)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func showOverview(c *shell.Context) error {
 	return c.Render(http.StatusOK, "flag/overview", page)
 }
 
-func overview(c *shell.Context, p place) (overviewPage, error) {
+func (s *pages) overview(c *shell.Context, p place) (overviewPage, error) {
 	page := overviewPage{FlagHead: p.FlagHead, In: p.in.Environment, MayEdit: c.Person.In(p.in.Name) >= access.Editor,
 		MayKill: c.Person.In(p.in.Name) >= access.Approver}
 	if p.flag == nil {
@@ -96,7 +98,8 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 		return page, err
 	}
 	page.Last = &last
-	return page, nil
+	page.Exact, err = s.counts.Of(c, p.Page, p.in, p.flag)
+	return page, err
 }
 
 // told reports whether the sentence about the flag says all that its rules do.
@@ -154,12 +157,12 @@ func (t tier) gone(in *catalog.Environment) bool {
 }
 
 // setTier says from which plan on people get the flag.
-func setTier(c *shell.Context) error {
+func (s *pages) setTier(c *shell.Context) error {
 	p, err := changeable(c)
 	if err != nil {
 		return err
 	}
-	page, err := overview(c, p)
+	page, err := s.overview(c, p)
 	if err != nil {
 		return err
 	}

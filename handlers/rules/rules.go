@@ -9,6 +9,7 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/builder"
+	"github.com/toprent/flags/handlers/internal/exact"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
@@ -18,9 +19,14 @@ import (
 
 // Register mounts the page.
 func Register(a *shell.App) {
-	a.GET("/flags/:key/:env/rules", shell.InEnvironment(access.Viewer), show)
-	a.POST("/flags/:key/:env/rules", shell.InEnvironment(access.Editor), save)
+	p := &pages{}
+	a.GET("/flags/:key/:env/rules", shell.InEnvironment(access.Viewer), p.show)
+	a.POST("/flags/:key/:env/rules", shell.InEnvironment(access.Editor), p.save)
+	a.POST("/flags/:key/:env/calibrate", shell.InEnvironment(access.Editor), p.calibrateAgain)
 }
+
+// pages is what the requests share.
+type pages struct{ counts exact.Counts }
 
 // page is a flag's rules in an environment.
 type page struct {
@@ -29,10 +35,11 @@ type page struct {
 	Builder   *builder.Builder
 	Editable  bool
 	Conflicts []views.Conflict
+	Exact     exact.Panel
 }
 
-func show(c *shell.Context) error {
-	p, err := open(c)
+func (s *pages) show(c *shell.Context) error {
+	p, err := s.open(c)
 	if err != nil {
 		return err
 	}
@@ -42,7 +49,7 @@ func show(c *shell.Context) error {
 }
 
 // open begins the page. An environment that does not have the flag has no rules of it.
-func open(c *shell.Context) (*page, error) {
+func (s *pages) open(c *shell.Context) (*page, error) {
 	head, err := c.FlagPage("rules")
 	if err != nil {
 		return nil, err
@@ -58,7 +65,8 @@ func open(c *shell.Context) (*page, error) {
 	p := &page{FlagHead: head, Editable: editable,
 		Builder: builder.New(builder.Variants(head.Settings.Flag), builder.SegmentsOf(environment, ""), builder.AttributesOf(environment), c.Zone())}
 	p.Builder.In = environment.Name
-	return p, nil
+	p.Exact, err = s.counts.Of(c, head.Page, environment, head.Settings)
+	return p, err
 }
 
 func (p *page) render(c *shell.Context, status int) error {
@@ -67,12 +75,12 @@ func (p *page) render(c *shell.Context, status int) error {
 	return c.Render(status, "rules/edit", p)
 }
 
-func save(c *shell.Context) error {
+func (s *pages) save(c *shell.Context) error {
 	form, err := c.Form()
 	if err != nil {
 		return err
 	}
-	p, err := open(c)
+	p, err := s.open(c)
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,7 @@ func (p *page) typed() ruleset.Flag {
 	return flag
 }
 
-// publish saves the rules. This is the one place that does.
+// publish saves the rules; exact shares are counted first. This is the one place that does.
 func (p *page) publish(c *shell.Context, flag ruleset.Flag) error {
 	base, err := strconv.ParseInt(p.Form.Get("base"), 10, 64)
 	if err != nil {

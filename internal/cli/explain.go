@@ -136,5 +136,9 @@ func printDraw(out io.Writer, d ruleset.DrawResult) {
 		fmt.Fprintf(out, "         there is no %s to draw for, so it is out\n", d.Unit)
 		return
 	}
-	fmt.Fprintf(out, "         %s %q drew %.3f of 100; the share is %s\n", d.Unit, d.Value, d.Percent, d.Share)
+	fmt.Fprintf(out, "         %s %q drew %.3f of 100; the share is %s", d.Unit, d.Value, d.Percent, d.Share)
+	if d.Below > 0 {
+		fmt.Fprintf(out, ", made exact by a threshold frozen at %.3f", d.Below)
+	}
+	fmt.Fprintln(out)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/toprent/flags/ruleset"
 )
@@ -72,7 +73,24 @@ func (b builder) percent(p *ruleset.Percent) *node {
 		percent.number("share", p.Share)
 	}
 	percent.text("serve", p.Serve)
+	if p.Calibrated != nil {
+		percent.set("calibrated", b.calibration(p.Calibrated))
+	}
 	return percent.node
+}
+
+// calibration writes a frozen threshold with all that is known of it, so that a copy serves the same people.
+func (b builder) calibration(c *ruleset.Calibration) *node {
+	out := b.sub()
+	out.text("threshold", c.Threshold)
+	out.text("of", c.Of)
+	out.number("share", c.Share)
+	out.set("known", &node{kind: number, text: strconv.Itoa(c.Known)})
+	out.set("in", &node{kind: number, text: strconv.Itoa(c.In)})
+	if !c.At.IsZero() {
+		out.instant("at", &c.At)
+	}
+	return out.node
 }
 
 // split writes the weights in the order of the variants, which is that of their ranges.

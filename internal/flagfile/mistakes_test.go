@@ -173,6 +173,12 @@ func TestEachMistakeIsReportedWithItsPlace(t *testing.T) {
 		"no share": {"f.yaml", ruleFile("{name: r, percent: {serve: on}}"), []string{
 			`12:32: flag "x", rule "r": share is missing: give a number of percent, or from, to, start and end`,
 		}},
+		"a calibration to be made": {"f.yaml", ruleFile("{name: r, percent: {share: 5, serve: on, calibrated: {}}}"), []string{
+			`12:66: flag "x", rule "r": threshold is missing: only a calibration that was exported can stand in a file; on the settings pages, those seen are counted`,
+		}},
+		"a calibration for another share": {"f.yaml", ruleFile(`{name: r, percent: {share: 5, serve: on, calibrated: {threshold: "0000000000000017", of: user, share: 6, known: 9, in: 1, at: 2027-01-01T00:00:00Z}}}`), []string{
+			`12:115: flag "x", rule "r", rules[0].percent.calibrated.share: was calibrated for 6 %, but the share is 5 %: calibrate it again, or leave calibrated out`,
+		}},
 		"two kinds of share": {"f.yaml", ruleFile("{name: r, percent: {serve: on, share: 5, from: 1, to: 2, start: 2027-01-01T00:00:00Z, end: 2027-01-02T00:00:00Z}}"), []string{
 			`12:32: flag "x", rule "r": a percentage has either a share, or from, to, start and end`,
 		}},

@@ -289,6 +289,9 @@ func drawRule(t *rapid.T, names []string) ruleset.Rule {
 		r.Serve = variant.Draw(t, "serve")
 	case 1:
 		r.Percent = &ruleset.Percent{Unit: unit, Serve: variant.Draw(t, "serve"), Share: share.Draw(t, "share")}
+		if r.Percent.Share > 0 && r.Percent.Share < ruleset.Everyone && rapid.Bool().Draw(t, "calibrated") {
+			r.Percent.Calibrated = drawCalibration(t, r.Percent)
+		}
 	case 2:
 		start := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "start"), rapid.Int64Range(0, 999).Draw(t, "ns")*1000).UTC()
 		end := start.Add(time.Hour)
@@ -300,6 +303,15 @@ func drawRule(t *rapid.T, names []string) ruleset.Rule {
 		}
 	}
 	return r
+}
+
+// drawCalibration draws thresholds that could be mistaken for numbers too.
+func drawCalibration(t *rapid.T, p *ruleset.Percent) *ruleset.Calibration {
+	known := rapid.IntRange(0, ruleset.MaxKnown).Draw(t, "known")
+	threshold := rapid.OneOf(rapid.SampledFrom([]string{"1234567890123456", "0000000000000017", "12345678901234e5", "0123456701234567", "1e00000000000000"}),
+		rapid.Map(rapid.Uint64(), func(n uint64) string { return fmt.Sprintf("%016x", n) }))
+	return &ruleset.Calibration{Threshold: threshold.Draw(t, "threshold"), Of: p.CountedBy(), Share: p.Share, Known: known, In: rapid.IntRange(0, known).Draw(t, "in"),
+		At: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "counted at"), 0).UTC()}
 }
 
 func drawOverrides(t *rapid.T, def *ruleset.Definition) {

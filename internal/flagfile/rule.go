@@ -30,7 +30,7 @@ func (p place) readRule(n *node, index int) ruleset.Rule {
 }
 
 func (p place) readPercent(n *node) *ruleset.Percent {
-	f, ok := p.fields(n, "a percentage", "unit", "share", "serve", "from", "to", "start", "end")
+	f, ok := p.fields(n, "a percentage", "unit", "share", "serve", "from", "to", "start", "end", "calibrated")
 	if !ok {
 		return &ruleset.Percent{}
 	}
@@ -47,7 +47,27 @@ func (p place) readPercent(n *node) *ruleset.Percent {
 	case !moves && !fixed:
 		f.missing("share", "give a number of percent, or from, to, start and end")
 	}
+	if calibrated := f.value("calibrated"); calibrated != nil {
+		percent.Calibrated = f.readCalibration(calibrated)
+	}
 	return percent
+}
+
+// readCalibration reads a threshold as it was exported. A file cannot ask for one: nobody is counted when it is imported.
+func (p place) readCalibration(n *node) *ruleset.Calibration {
+	f, ok := p.fields(n, "calibrated", "threshold", "of", "share", "known", "in", "at")
+	if !ok {
+		return &ruleset.Calibration{}
+	}
+	if f.value("threshold") == nil {
+		f.missing("threshold", "only a calibration that was exported can stand in a file; on the settings pages, those seen are counted")
+	}
+	c := &ruleset.Calibration{Threshold: f.text("threshold"), Of: f.text("of"), Known: f.whole("known"), In: f.whole("in")}
+	c.Share, _ = f.share("share")
+	if at := f.instant("at"); at != nil {
+		c.At = *at
+	}
+	return c
 }
 
 func (p place) readSplit(n *node) *ruleset.Split {

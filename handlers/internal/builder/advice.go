@@ -56,6 +56,9 @@ func covers(before, after *ruleset.Percent) bool {
 	if before == nil || after == nil || most(after) == 0 {
 		return false
 	}
+	if (before.Calibrated == nil) != (after.Calibrated == nil) { // an exact share reaches a little more or less far
+		return false
+	}
 	return unitOf(before.Unit) == unitOf(after.Unit) && least(before) >= most(after)
 }
 

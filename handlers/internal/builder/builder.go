@@ -1,5 +1,5 @@
 // Package builder turns rules and conditions into the fields of a form and back, without loss: what was read from a form
-// that was written from rules is those rules. Whatever was typed stays as it was typed until it is read as rules, so a
+// that was written from rules is those rules; of an exact share it is the question, since its threshold is nobody's to type. Whatever was typed stays as it was typed until it is read as rules, so a
 // form that is refused is shown again with all of it. Names of fields come from outside: they are never listed, only
 // asked for one by one, within the limits of package ruleset.
 package builder
@@ -43,6 +43,7 @@ type Rule struct {
 	Serve  string
 	Unit   string
 	Share  string
+	Exact  bool // exactly this share of those who were seen
 	From   string
 	To     string
 	Start  string

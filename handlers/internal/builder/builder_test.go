@@ -56,6 +56,9 @@ func posted(t interface{ Fatal(...any) }, p *views.Pages, b *builder.Builder) ur
 	document.Find("input[name], textarea[name], select[name]").Each(func(_ int, f *goquery.Selection) {
 		name, _ := f.Attr("name")
 		value, _ := f.Attr("value")
+		if _, checked := f.Attr("checked"); f.AttrOr("type", "") == "checkbox" && !checked {
+			return
+		}
 		switch goquery.NodeName(f) {
 		case "textarea":
 			value = strings.ReplaceAll(f.Text(), "\n", "\r\n")
@@ -142,6 +145,9 @@ func someRule() *rapid.Generator[ruleset.Rule] {
 			r.Serve = serve
 		case 1:
 			r.Percent = &ruleset.Percent{Unit: unit, Serve: serve, Share: share.Draw(t, "share")}
+			if rapid.Bool().Draw(t, "exact") {
+				r.Percent.Calibrated = &ruleset.Calibration{} // a form can only ask
+			}
 		case 2:
 			r.Percent = &ruleset.Percent{Unit: unit, Serve: serve, From: share.Draw(t, "from"), To: share.Draw(t, "to"), Start: someTime(t, "start"), End: someTime(t, "end")}
 		case 3:
@@ -272,5 +278,32 @@ func TestDepthAndCountOfAHostileFormAreBounded(t *testing.T) {
 	b.ReadRules(wide)
 	if b.Over() == "" || len(b.Rules[0].When.Children) > ruleset.MaxConditions {
 		t.Errorf("%d conditions are taken", len(b.Rules[0].When.Children))
+	}
+}
+
+func TestAFormAsksForAnExactShareAndNeverSaysWhichThreshold(t *testing.T) {
+	p := pages(t)
+	b := fresh(t)
+	b.SetRules([]ruleset.Rule{{Percent: &ruleset.Percent{Serve: "on", Share: 25_000,
+		Calibrated: &ruleset.Calibration{Threshold: "3fffffffffffffff", Of: "user", Share: 25_000, Known: 8, In: 2, At: time.Unix(1, 0)}}}}, "off")
+	form := posted(t, p, b)
+	for name, values := range form {
+		if strings.Contains(strings.Join(values, " "), "3fffffff") {
+			t.Errorf("the form carries the threshold in %s", name)
+		}
+	}
+	form.Set("rules.0.calibrated", `{"threshold":"ffffffffffffffff"}`)
+	form.Set("rules.0.threshold", "ffffffffffffffff")
+	read := fresh(t)
+	read.ReadRules(form)
+	if rules, _ := read.Result(); !rules[0].Percent.Calibrated.Asks() || *rules[0].Percent.Calibrated != (ruleset.Calibration{}) {
+		t.Errorf("%+v", rules[0].Percent.Calibrated)
+	}
+	if field := read.Place(ruleset.Problem{Path: "rules[0].percent.calibrated"}); field != "rules.0.exact" {
+		t.Errorf("mistakes stand beside %s", field)
+	}
+	read.Describe()
+	if want := "Exactly 25 % of users get on"; read.Rules[0].Words != want {
+		t.Errorf("%q", read.Rules[0].Words)
 	}
 }

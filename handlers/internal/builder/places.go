@@ -61,6 +61,8 @@ func (b *Builder) Place(problem ruleset.Problem) string {
 	switch field := strings.TrimPrefix(strings.TrimPrefix(parts[2], "percent."), "split."); {
 	case field == "" || strings.HasPrefix(field, "when"):
 		return rule + "serve"
+	case strings.HasPrefix(field, "calibrated"):
+		return rule + "exact"
 	case field == "percent":
 		return rule + "start"
 	default:

@@ -46,6 +46,7 @@ func (b *Builder) readRule(form url.Values, path string) *Rule {
 	r := b.newRule()
 	r.Name, r.Serve, r.Unit, r.Seed = clean(form.Get(path+".name")), get("serve"), get("unit"), clean(form.Get(path+".seed"))
 	r.Share, r.From, r.To, r.Start, r.End = get("share"), get("from"), get("to"), get("start"), get("end")
+	r.Exact = get("exact") != ""
 	switch action := get("action"); action {
 	case Percent, Moving, Split:
 		r.Action = action

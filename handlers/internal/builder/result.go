@@ -50,6 +50,9 @@ func (r *Rule) result() ruleset.Rule {
 	switch r.Action {
 	case Percent:
 		rule.Percent = &ruleset.Percent{Unit: r.Unit, Serve: r.Serve, Share: r.share("share", r.Share)}
+		if r.Exact { // frozen where it is published; a form cannot say how
+			rule.Percent.Calibrated = &ruleset.Calibration{}
+		}
 	case Moving:
 		rule.Percent = &ruleset.Percent{Unit: r.Unit, Serve: r.Serve, From: r.share("from", r.From), To: r.share("to", r.To),
 			Start: r.time("start", r.Start, r.StartWas), End: r.time("end", r.End, r.EndWas)}

@@ -37,7 +37,7 @@ func (b *Builder) ruleOf(rule ruleset.Rule) *Rule {
 			r.Start, r.StartWas = b.timeText(p.Start)
 			r.End, r.EndWas = b.timeText(p.End)
 		} else {
-			r.Share = p.Share.String()
+			r.Share, r.Exact = p.Share.String(), p.Calibrated != nil
 		}
 	case rule.Split != nil:
 		r.Action, r.Unit = Split, rule.Split.Unit

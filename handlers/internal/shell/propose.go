@@ -62,6 +62,10 @@ func (c *Context) Propose(f *Form, title string, all ...changes.Change) ([]chang
 		if f.Get("reason") != "" {
 			all[i].Reason = f.Get("reason")
 		}
+		var err error
+		if all[i], err = c.Calibrated(all[i]); err != nil {
+			return nil, err
+		}
 	}
 	do := changes.Proposal{By: c.Actor(), Changes: all, Title: title}
 	switch f.Get("confirm") {

@@ -56,7 +56,7 @@ func clause(flag ruleset.Flag, rule ruleset.Rule, now time.Time, zone *time.Loca
 	case p == nil:
 		return Variant(flag, rule.Serve) + " for everybody" + where
 	case !p.Moving():
-		return fmt.Sprintf("%s for %s %% of %s", Variant(flag, p.Serve), p.Share, Units(p.Unit)+where)
+		return fmt.Sprintf("%s for %s of %s", Variant(flag, p.Serve), Share(*p), Units(p.Unit)+where)
 	default:
 		return fmt.Sprintf("%s for %s", Variant(flag, p.Serve), movingNow(*p, where, now, zone))
 	}

@@ -38,7 +38,7 @@ func percentWhere(p ruleset.Percent, where string, zone *time.Location) string {
 	if p.Share == 0 {
 		return fmt.Sprintf("nobody (0 %% of %s) gets %s", Units(p.Unit)+where, serve)
 	}
-	return fmt.Sprintf("%s %% of %s get %s", p.Share, Units(p.Unit)+where, serve)
+	return fmt.Sprintf("%s of %s get %s", Share(p), Units(p.Unit)+where, serve)
 }
 
 // moving says how a share moves with time.
