@@ -69,7 +69,7 @@ func (b *banner) abandon() { b.html, b.page = nil, nil }
 
 // send sends the page with the banner in it, if its place is known, or if this was all.
 func (b *banner) send(all bool) error {
-	at := bannerPlace(b.page)
+	at := bannerPlace(b.page, all)
 	if at < 0 && !all {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (b *banner) send(all bool) error {
 
 // bannerPlace finds where the body begins: behind its tag, or, where that is left out, before the first thing that stands
 // in no head. It is negative where that is not known, in fragments, and where there are frames instead of a body.
-func bannerPlace(page []byte) int {
+func bannerPlace(page []byte, all bool) int {
 	z := html.NewTokenizer(bytes.NewReader(page))
 	document, template, at := false, 0, 0
 	within := "" // an element of the head whose text is its own
@@ -101,6 +101,9 @@ func bannerPlace(page []byte) int {
 			document = true
 		case html.TextToken:
 			if template == 0 && within == "" && len(bytes.TrimSpace(z.Raw())) > 0 {
+				if !all && at == len(page) { // it may be the beginning of a tag
+					return -1
+				}
 				return placeIn(document, before)
 			}
 		case html.EndTagToken:

@@ -50,12 +50,13 @@ func (d *drafts) get(ctx context.Context, id int64) (*ruleset.Revision, error) {
 		return nil, ErrNoDraft
 	case err == nil:
 		d.keep(id, knownDraft{revision, d.now()})
+		return revision, nil
 	case isGone(err):
 		return nil, err
 	case known:
 		return last.revision, nil
 	}
-	return revision, err
+	return nil, err
 }
 
 func (d *drafts) keep(id int64, k knownDraft) {

@@ -43,7 +43,7 @@ func (p *Preview) seal(purpose string, t ticket, bearer string) string {
 // open gives a ticket that was sealed for that purpose and bearer, and counts now in that environment.
 func (p *Preview) open(purpose, sealed, bearer, environment string, now time.Time) (ticket, error) {
 	var t ticket
-	if len(sealed) > maxCookie {
+	if len(sealed) > maxCookie || strings.ContainsAny(sealed, "\r\n") { // which the decoder would skip
 		return t, errForged
 	}
 	text, signature, _ := strings.Cut(sealed, ".")
