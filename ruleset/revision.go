@@ -69,6 +69,12 @@ func (r *Revision) Timed() bool { return r.timed }
 // Len is the number of flags, archived ones left out.
 func (r *Revision) Len() int { return len(r.nodes) }
 
+// NeedsPlan reports whether who gets a flag depends on their plan and add-ons.
+func (r *Revision) NeedsPlan(key string) bool {
+	n, ok := r.node(key)
+	return ok && n.flag.gate != nil
+}
+
 // Malformed gives the flags that are set aside, with the reason.
 func (r *Revision) Malformed() map[string]string {
 	out := map[string]string{}
