@@ -202,6 +202,13 @@ func TestALinkThatIsNotOursSetsNothing(t *testing.T) {
 	}
 	ann := s.visit()
 	ann.opens("/")
+	for i := range token {
+		changed := token[:i] + "A" + token[i+1:]
+		if changed == token {
+			changed = token[:i] + "B" + token[i+1:]
+		}
+		ann.presses(url.Values{"token": {changed}}).is(http.StatusBadRequest).sets()
+	}
 	ann.cookies["flags-preview"] = token
 	ann.opens("/").sees("a", false).banner("").sets("preview") // which is removed
 	s.change("a", func(f *ruleset.Flag) { f.Archived = true })
@@ -586,4 +593,34 @@ func TestWithoutPreviewsThereAreNone(t *testing.T) {
 	with.starts(s.link("a", "on"))
 	ann.cookies = with.cookies
 	ann.opens("/").sees("a", false).banner("")
+}
+
+func TestOverHTTPSAPreviewsCookieIsOfThisHostAlone(t *testing.T) {
+	s := previewSite(t, func(c *middleware.Config) { c.Secure = true })
+	ann := s.visit()
+	cookie := ann.starts(s.link("a", "on")).set["__Host-flags-preview"]
+	if cookie == nil || !cookie.Secure || cookie.Domain != "" || cookie.Path != "/" {
+		t.Fatalf("the cookie is %+v", cookie)
+	}
+	ann.cookies["flags-preview"] = cookie.Value // what a neighbouring subdomain could set
+	delete(ann.cookies, "__Host-flags-preview")
+	ann.opens("/").sees("a", false)
+	ann.cookies["__Host-flags-preview"] = cookie.Value
+	ann.opens("/").sees("a", true)
+	if gone := ann.ends().set["__Host-flags-preview"]; gone == nil || !gone.Secure || gone.MaxAge >= 0 {
+		t.Errorf("it is removed by %+v", gone)
+	}
+}
+
+func TestAPreviewThatCannotWorkIsRefusedAtTheStart(t *testing.T) {
+	for _, p := range []middleware.Preview{{Key: []byte("too short")}, {Key: previewKey, Path: "preview"}, {Key: previewKey, Path: "//evil.example/x"}, {Key: previewKey, Path: "/a?b"}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%+v is accepted", p)
+				}
+			}()
+			previewSite(t, func(c *middleware.Config) { c.Preview = &p })
+		}()
+	}
 }

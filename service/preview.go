@@ -36,11 +36,16 @@ func (v View) PreviewValues(p Preview, subject ruleset.Subject, at time.Time) ru
 	return revision.Evaluate(subject, grain(at))
 }
 
-// under gives the rules of a preview.
+// under gives the rules of a preview: over those of the session, or, if these do not have everything that is looked at
+// because it was made since, over the newest.
 func (v View) under(p Preview) (*ruleset.Revision, error) {
-	base := v.revision()
+	newest := v.state.newest.own
 	if p.Draft != nil {
-		base = ruleset.PreviewDraft(p.Draft, v.state.newest.own)
+		return ruleset.PreviewDraft(p.Draft, newest).Preview(p.Variants)
 	}
-	return base.Preview(p.Variants)
+	revision, err := v.revision().Preview(p.Variants)
+	if err != nil && v.rules.own != newest {
+		return newest.Preview(p.Variants)
+	}
+	return revision, err
 }
