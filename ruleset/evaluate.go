@@ -109,6 +109,9 @@ func (e *evaluation) decide(n *node) cell {
 	if n.killed {
 		return f.cell(f.off, Killed, 0)
 	}
+	if f.gate == nil && n.guard == nil && !n.previewed { // most flags
+		return e.decideAdmitted(n)
+	}
 	reason := e.admits(n)
 	switch {
 	case reason == NothingMatched && n.previewed && !e.upgraded: // what an upgrade would give is what it gives without a preview
