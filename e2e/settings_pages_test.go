@@ -25,6 +25,7 @@ var settingsPages = []string{
 	"/flags/checkout", "/flags/checkout/edit", "/flags/new-home/kill",
 	"/flags/new-home/development", "/flags/checkout/development?why=1&user=u-ann&tenant=t-acme&plan=pro", "/flags/winter-look/production",
 	"/flags/checkout/development/settings", "/flags/new-home/development/disable", "/flags/new-home/production/enable",
+	"/flags/new-home/development/preview?variant=on", "/flags/winter-look/production/preview",
 	"/flags/new-home/development/archive", "/flags/reports/staging/unarchive",
 	"/flags/new-home/development/rules", "/flags/checkout/development/rules",
 	"/flags/new-home/development/overrides", "/flags/new-home/development/overrides/one", "/flags/new-home/development/overrides/paste",

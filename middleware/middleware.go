@@ -66,6 +66,10 @@ type Config struct {
 	// so that a form can only be sent to the instance that rendered it.
 	FormKey []byte
 
+	// Preview lets people look at variants and drafts in their own browser, by signed links. Defaults to none: there are no
+	// previews.
+	Preview *Preview
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -97,6 +101,10 @@ type middleware struct {
 	refreshURL []byte // of the block: RefreshPath in JSON
 	inlineTail []byte // of the block: the client in the page
 	fileTail   []byte // of the block: the client as a file
+
+	drafts          *drafts
+	previewName     string // of the cookie
+	previewStyleURL string
 }
 
 // New returns the middleware. A configuration that cannot work panics: it is a mistake in the program, found at the
@@ -119,6 +127,7 @@ func newMiddleware(config Config) (*middleware, error) {
 		return nil, err
 	}
 	m.prepareBlock()
+	m.preparePreview()
 	return m, nil
 }
 
@@ -145,6 +154,13 @@ func (config Config) complete() (Config, error) {
 	case cookie(config.CookieName, config.Secure, 0).Valid() != nil:
 		return config, fmt.Errorf("Config.CookieName is %q: a cookie's name has letters, digits and hyphens", config.CookieName)
 	}
+	if config.Preview != nil {
+		preview, err := config.Preview.complete()
+		if err != nil {
+			return config, fmt.Errorf("Config.%w", err)
+		}
+		config.Preview = preview
+	}
 	return config, nil
 }
 
@@ -163,6 +179,10 @@ func (m *middleware) handle(c *gin.Context) {
 		m.serveClient(c)
 		return
 	}
+	if m.Preview != nil && c.Request.URL.Path == m.previewStyleURL && isRead(c.Request) {
+		serveStyle(c)
+		return
+	}
 	if _, already := requestOf(c); already { // used twice
 		c.Next()
 		return
@@ -173,6 +193,13 @@ func (m *middleware) handle(c *gin.Context) {
 	case c.Request.URL.Path == m.RefreshPath && c.FullPath() != m.RefreshPath && isRead(c.Request):
 		r.refresh(c)
 		c.Abort()
+	case m.Preview != nil && c.Request.URL.Path == m.Preview.Path:
+		if c.FullPath() != m.Preview.Path { // else the host has put ServePreview there
+			r.servePreview(c)
+			c.Abort()
+		}
+	case r.preview != nil:
+		r.runPreview(c)
 	case r.document:
 		r.writer.reset(c.Writer, r)
 		c.Writer = &r.writer

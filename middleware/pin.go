@@ -99,6 +99,9 @@ func (r *request) remaining() time.Duration {
 		return 15 * time.Second // nothing to serve yet: ask again soon
 	}
 	left := PinLife - r.middleware.Flags.Now().Sub(r.pinned.at())
+	if r.preview != nil { // when it is over, the browser asks for the values without it
+		left = min(left, r.preview.until().Sub(r.middleware.Flags.Now()))
+	}
 	return min(max(left, time.Second), PinLife)
 }
 

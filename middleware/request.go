@@ -27,6 +27,9 @@ type request struct {
 	subject  ruleset.Subject
 	values   ruleset.Values
 
+	preview    *preview // that this browser is in; nil: none
+	endPreview bool     // its cookie is to be removed
+
 	writer  writer
 	buffer  *[]byte // the block's
 	offered []byte  // the block that the writer was given
@@ -42,6 +45,9 @@ func (m *middleware) newRequest(c *gin.Context) *request {
 	r.page, r.document = kindOf(c.Request)
 	r.pinning = m.pin(c.Request, now, r.page)
 	r.findVisitor(now)
+	if m.Preview != nil {
+		r.findPreview(now)
+	}
 	return r
 }
 
@@ -91,6 +97,10 @@ func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 		if r.subject.Visitor == "" {
 			r.subject.Visitor = r.visitor
 		}
+		if r.preview != nil { // counts for nobody: neither seen, nor kept
+			r.values = r.previewValues()
+			return
+		}
 		if m := r.middleware; m.Directory != nil && (r.subject.User != "" || r.subject.Tenant != "") {
 			m.Directory.Saw(m.Flags.Environment(), r.subject)
 		}
@@ -125,6 +135,8 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 // beforeHeaders writes cookies and gives the block, as the headers are sent.
 func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []byte {
 	switch {
+	case r.preview != nil:
+		return r.previewHeaders(status, h, injectable)
 	case r.placed:
 		r.claim(h)
 	case status == http.StatusPartialContent:
@@ -160,6 +172,10 @@ func (r *request) writeCookies(h http.Header) (wrote bool) {
 			m.log.Error("flags: the pin could not be saved, so values may change on the next page", "error", err)
 		}
 	}
+	if r.endPreview {
+		r.endPreview, wrote = false, true
+		m.dropPreview(h)
+	}
 	if r.newVisitor {
 		r.newVisitor, wrote = false, true
 		if err := m.jar.saveVisitor(to, r.context.Request, visitor{r.visitor, m.Flags.Now()}); err != nil {
@@ -180,7 +196,7 @@ func (r *request) place() []byte {
 	w := &r.writer
 	if !w.opened {
 		h := r.context.Writer.Header()
-		r.placed = !shared(h)
+		r.placed = r.preview != nil || !shared(h)
 		if !r.placed {
 			return nil
 		}

@@ -161,12 +161,7 @@ func sameOverrides(a, b []Override) bool {
 
 // nodes are the live flags in the order of their keys.
 func (c *compiler) nodes() []node {
-	killed := map[string]bool{}
-	for i := range c.definition.Flags {
-		if f := &c.definition.Flags[i]; f.Killed {
-			killed[f.Key] = true
-		}
-	}
+	killed := c.definition.killed()
 	nodes := make([]node, len(c.flags))
 	for i, f := range c.flags {
 		nodes[i] = node{flag: f, killed: killed[f.source.Key], malformed: f.malformed}

@@ -109,18 +109,35 @@ func (e *evaluation) decide(n *node) cell {
 	if n.killed {
 		return f.cell(f.off, Killed, 0)
 	}
-	if f.gate == nil {
+	if f.gate == nil && n.guard == nil && !n.previewed { // most flags
 		return e.decideAdmitted(n)
 	}
-	reason := f.gate.admits(e.plan, e.addOns)
-	if reason == NothingMatched {
+	reason := e.admits(n)
+	switch {
+	case reason == NothingMatched && n.previewed && !e.upgraded: // what an upgrade would give is what it gives without a preview
+		return f.cell(n.preview, Previewed, 0)
+	case reason == NothingMatched:
 		return e.decideAdmitted(n)
 	}
 	c := f.cell(f.off, reason, 0)
-	if reason == PlanExcluded && !e.upgraded && e.upgradable(n) {
+	if reason == PlanExcluded && !e.upgraded && n.guard == nil && e.upgradable(n) {
 		c.bits |= bitUpgradable
 	}
 	return c
+}
+
+// admits reports whether the plan and the add-ons include a flag: NothingMatched if so, or if it needs none. Of a draft,
+// those of the newest revision have to include it too.
+func (e *evaluation) admits(n *node) Reason {
+	if g := n.flag.gate; g != nil {
+		if reason := g.admits(e.plan, e.addOns); reason != NothingMatched {
+			return reason
+		}
+	}
+	if n.guard != nil {
+		return n.guard.admits(e.plan, e.addOns)
+	}
+	return NothingMatched
 }
 
 // decideAdmitted decides a flag that no plan forbids.

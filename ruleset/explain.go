@@ -16,7 +16,7 @@ type Explanation struct {
 
 // Step is one case that was tried. The last step is the one that decided.
 type Step struct {
-	Case      string           `json:"case"` // not_found, kill, plan, error, override, enabled, prerequisite, rule, otherwise
+	Case      string           `json:"case"` // not_found, kill, plan, preview, error, override, enabled, prerequisite, rule, otherwise
 	Text      string           `json:"text"` // for people
 	Decides   bool             `json:"decides"`
 	Condition *ConditionResult `json:"condition,omitempty"` // of a rule
@@ -77,7 +77,7 @@ func (x *explainer) say(name, format string, args ...any) {
 
 func (x *explainer) explain() {
 	x.explainKill()
-	for _, tell := range []func() bool{x.explainPlan, x.explainError, x.explainOverride, x.explainEnabled, x.explainPrerequisites, x.explainRules} {
+	for _, tell := range []func() bool{x.explainPlan, x.explainPreview, x.explainError, x.explainOverride, x.explainEnabled, x.explainPrerequisites, x.explainRules} {
 		if x.cell.reason == Killed || tell() {
 			break
 		}
@@ -103,6 +103,9 @@ func (x *explainer) serving() string {
 // explainPlan reports whether the plan decided; so do the others for their cases.
 func (x *explainer) explainPlan() bool {
 	g := x.node.flag.gate
+	if guard := x.node.guard; guard != nil && (g == nil || g.admits(x.plan, x.addOns) == NothingMatched) {
+		g = guard // of the two that which may decide
+	}
 	if g == nil {
 		return false
 	}
@@ -128,6 +131,14 @@ func (x *explainer) explainPlan() bool {
 		x.say("plan", "plan %q excludes it (%s), but an add-on includes it", x.plan, included)
 	}
 	return false
+}
+
+func (x *explainer) explainPreview() bool {
+	if x.cell.reason != Previewed {
+		return false
+	}
+	x.say("preview", "previewed in this session alone: %s", x.serving())
+	return true
 }
 
 func (x *explainer) explainError() bool {

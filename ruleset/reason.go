@@ -11,6 +11,7 @@ const (
 	Killed                           // killed in the newest revision: off
 	PlanUnknown                      // needs a plan, and the subject's is unknown: off
 	PlanExcluded                     // the subject's plan and add-ons exclude it: off
+	Previewed                        // somebody looks at this variant in a session of their own
 	Error                            // malformed: default; for a gated flag off
 	Overridden                       // override for the user, or for the tenant
 	Disabled                         // disabled in this environment: off
@@ -20,8 +21,8 @@ const (
 	NothingMatched                   // otherwise
 )
 
-var reasonNames = [...]string{"FLAG_NOT_FOUND", "KILLED", "PLAN_UNKNOWN", "PLAN_EXCLUDED", "ERROR", "OVERRIDE",
-	"DISABLED", "PREREQUISITE", "TARGETING_MATCH", "SPLIT", "DEFAULT"}
+var reasonNames = [...]string{"FLAG_NOT_FOUND", "KILLED", "PLAN_UNKNOWN", "PLAN_EXCLUDED", "PREVIEW", "ERROR",
+	"OVERRIDE", "DISABLED", "PREREQUISITE", "TARGETING_MATCH", "SPLIT", "DEFAULT"}
 
 func (r Reason) String() string {
 	if int(r) >= len(reasonNames) {

@@ -24,6 +24,7 @@ type Revision struct {
 	timed    bool
 	browser  browserJSON
 	observer Observer
+	preview  bool      // for somebody's own session: what is read in it counts for nothing
 	finished sync.Pool // of *evaluation
 }
 
@@ -41,6 +42,10 @@ type node struct {
 	killed    bool
 	malformed string // why it cannot be evaluated here; empty if it can
 	requires  []requirement
+
+	previewed bool         // serves the variant preview, wherever no kill and no plan stands against it
+	preview   variantIndex // meaningless unless previewed
+	guard     *gate        // of a draft: that of the newest revision, which has to admit the subject too; nil: none, or the same
 }
 
 // requirement is a resolved prerequisite.
@@ -63,6 +68,12 @@ func (r *Revision) Timed() bool { return r.timed }
 
 // Len is the number of flags, archived ones left out.
 func (r *Revision) Len() int { return len(r.nodes) }
+
+// NeedsPlan reports whether who gets a flag depends on their plan and add-ons.
+func (r *Revision) NeedsPlan(key string) bool {
+	n, ok := r.node(key)
+	return ok && n.flag.gate != nil
+}
 
 // Malformed gives the flags that are set aside, with the reason.
 func (r *Revision) Malformed() map[string]string {
@@ -197,8 +208,10 @@ func (n *node) constant() (cell, bool) {
 	switch {
 	case n.killed:
 		return f.cell(f.off, Killed, 0), true
-	case f.gate != nil:
+	case f.gate != nil || n.guard != nil:
 		return cell{}, false
+	case n.previewed:
+		return f.cell(n.preview, Previewed, 0), true
 	case n.malformed != "":
 		return f.cell(f.fallback, Error, 0), true
 	case len(f.users)+len(f.tenants) > 0:

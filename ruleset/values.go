@@ -63,7 +63,7 @@ func (v Values) Bool(key string, fallback bool) bool {
 		return fallback && v.mayFallBack(key)
 	}
 	if n.flag.source.Type != Boolean || c.variant == noVariant {
-		return fallback && n.flag.gate == nil && c.reason != Killed
+		return fallback && n.flag.gate == nil && n.guard == nil && c.reason != Killed
 	}
 	return c.bits&bitOn != 0
 }
@@ -145,7 +145,7 @@ func (v Values) Enabled() []string {
 	}
 	for i, c := range v.set.cells {
 		f := v.set.revision.nodes[i].flag
-		f.markRead()
+		v.set.revision.markRead(f)
 		if c.bits&bitOn != 0 {
 			keys = append(keys, f.source.Key)
 		}
@@ -212,15 +212,17 @@ func (v Values) find(key string) (*node, cell) {
 		return nil, cell{}
 	}
 	n, c := &r.nodes[i], v.set.cells[i]
-	n.flag.markRead()
+	r.markRead(n.flag)
 	if c.reason == Error && r.observer != nil {
 		r.observer.FlagFailed(key, n.malformed)
 	}
 	return n, c
 }
 
-func (f *flag) markRead() {
-	if !f.read.Load() { // reading a shared line is cheap, writing it is not
+// markRead notes that a flag was read. Under a preview nothing is noted: a flag that nobody else reads must not seem to be
+// in use because somebody had a look.
+func (r *Revision) markRead(f *flag) {
+	if !f.read.Load() && !r.preview { // reading a shared line is cheap, writing it is not
 		f.read.Store(true)
 	}
 }

@@ -22,6 +22,7 @@ type overviewPage struct {
 	In         models.Environment
 	MayEdit    bool
 	MayKill    bool
+	Previews   bool // there is a site on which variants can be previewed
 	Says       string
 	Trouble    string   // why it cannot be evaluated; empty if it can
 	Problems   []string // everything that is wrong with what is stored about it
@@ -65,6 +66,7 @@ func (s *pages) overview(c *shell.Context, p place) (overviewPage, error) {
 	if p.flag == nil {
 		return page, nil
 	}
+	page.Previews = page.MayEdit && !p.flag.Archived && c.App.Previews()
 	page.Why.Form = shell.NewForm()
 	page.Says = says(c, p.in, p.flag)
 	page.Trouble = p.in.Revision().Malformed()[p.flag.Key]

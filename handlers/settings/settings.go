@@ -23,6 +23,7 @@ import (
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
+	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
@@ -104,6 +105,10 @@ type Config struct {
 	// Off by default, so that nobody reaches through an alert what only this server can reach.
 	AllowPrivateWebhooks bool
 
+	// Preview makes links by which variants and drafts are seen in one browser: the same that the middleware of the site
+	// beside these pages is given, whose service is Flags. Without it there are no previews.
+	Preview *middleware.Preview
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -151,7 +156,7 @@ func New(config Config) (*Settings, error) {
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
 		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}), Catalog: catalog.New(config.Store), Flags: config.Flags,
 		Directory: config.Directory, Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
-		Product: config.Product, Home: config.Home, Secure: config.Secure,
+		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,
 	}}
 	s.runs = append(watching, telling.Run, s.app.Impacts.Run, s.warm, s.schedule)
 	if config.Flags != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/sample"
+	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 )
@@ -71,14 +72,15 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
-	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Logger: s.log}
+	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
 	pages, err := settings.New(config)
 	if err != nil {
 		return nil, err
 	}
 	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: cfg.secure(), Logger: s.log,
-		Directory: seen, Settings: pages.Mount, SettingsPath: settingsPath})
+		Directory: seen, Preview: looking, Settings: pages.Mount, SettingsPath: settingsPath})
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	Directory middleware.Directory // remembers who was seen; optional
+	Preview   *middleware.Preview  // shows variants and drafts in one browser; optional
 
 	Settings     func(*gin.RouterGroup) error // mounts the settings pages; optional
 	SettingsPath string                       // where
@@ -93,6 +94,7 @@ func New(config Config) (http.Handler, error) {
 		Secure:    s.secure,
 		Logger:    config.Logger,
 		Directory: config.Directory,
+		Preview:   config.Preview,
 	}))
 	s.routes(r)
 	return r, nil

@@ -135,7 +135,8 @@ func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Si
 		t.Fatal(err)
 	}
 	seen := directory.New(store, directory.Options{Attributes: []string{"country", "email"}, Flush: 50 * time.Millisecond})
-	config := settings.Config{Store: store, Flags: flags, Directory: seen, Person: whoIsAsking, SignIn: "/sign-in"}
+	looking := &middleware.Preview{Key: []byte("0123456789abcdef0123456789abcdef")}
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Person: whoIsAsking, SignIn: "/sign-in", Preview: looking}
 	for _, f := range change {
 		f(&config)
 	}
@@ -145,7 +146,7 @@ func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Si
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(middleware.New(middleware.Config{Flags: flags, Sessions: middleware.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), Subject: subject, Directory: seen}))
+	r.Use(middleware.New(middleware.Config{Flags: flags, Sessions: middleware.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), Subject: subject, Directory: seen, Preview: looking}))
 	r.GET("/", func(c *gin.Context) {
 		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html><title>Host</title><h1>The host</h1>"))
 	})

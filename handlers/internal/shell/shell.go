@@ -19,6 +19,7 @@ import (
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
+	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 	"github.com/toprent/flags/views"
@@ -55,6 +56,9 @@ type App struct {
 
 	// Secure keeps cookies to https.
 	Secure bool
+
+	// Preview makes links to previews on the site that Flags serves; nil: there are none.
+	Preview *middleware.Preview
 
 	Base   string // where the pages are mounted, such as /settings; without a slash at the end
 	group  gin.IRouter
