@@ -83,7 +83,7 @@ func TestThePastShowsEachRevisionThatAPinCouldHaveHeld(t *testing.T) {
 
 		at := publishedAt(t, store, "development", second).Add(30 * time.Second)
 		page := ann.Opens("/inspect?at=" + then(at) + "&in=development&user=u-zoe")
-		page.Sees("is not recorded", fmt.Sprintf("%d to %d, so each of these 2", first, second), "1 depends on the pin")
+		page.Sees("is not recorded", fmt.Sprintf("could have been %d or %d then", first, second), "1 depends on the pin")
 		row := inspectedRow(page, "new-home")
 		if want := fmt.Sprintf("revision %d off No rule matched revision %d on", first, second); !strings.Contains(row, want) {
 			t.Errorf("the row says %q, want %q", row, want)

@@ -61,7 +61,7 @@ type Possible struct {
 }
 
 // mostPossible is how many pins are looked at. Nobody publishes as often within the life of a pin, but a program could.
-const mostPossible = 40
+const mostPossible = 24
 
 // Moment finds the rules that a question asks for. It returns ErrFuture, ErrNotThen or service.ErrNoEnvironment.
 func (i *Inspector) Moment(ctx context.Context, q Question) (*Moment, error) {

@@ -104,7 +104,11 @@ func (m *Moment) Says() string {
 		if m.More > 0 {
 			more = fmt.Sprintf(" %d older ones are not looked at.", m.More)
 		}
-		return fmt.Sprintf("Which revision a session had pinned is not recorded. Then it could have been %d to %d, so each of these %d is looked at.%s "+newest,
-			numbers[0], numbers[len(numbers)-1], len(numbers), more, m.Newest.Head)
+		between := "to"
+		if len(numbers) == 2 {
+			between = "or"
+		}
+		return fmt.Sprintf("Which revision a session had pinned is not recorded. It could have been %d %s %d then, so each is looked at.%s "+newest,
+			numbers[0], between, numbers[len(numbers)-1], more, m.Newest.Head)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // pastStates is how many past states are kept. What did not change between two of them they share.
-const pastStates = 32
+const pastStates = 64
 
 // past are the past states that were asked for last, the latest first. They never change, so they are never stale: they
 // are kept by their digests too, since a restored database counts the same numbers again.
