@@ -238,6 +238,44 @@ func TestTheInspectorRefusesWhatNobodyCanAnswer(t *testing.T) {
 	vic.Gets("/settings/inspect?in=nowhere&user=u-ann").Is(http.StatusNotFound)
 }
 
+// Ids may hold anything, and times may be any: nothing of it reaches a database that could not hold it.
+func TestTheInspectorTakesWhateverAnAddressHolds(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store)
+		site.Sample()
+		vic := site.As("viewer")
+		for _, query := range []string{"tenant=%00", "user=%ff&tenant=%ff", "user=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "at=0001-01-01T00%3A00%3A00Z&user=x", "addons=%00%2C%ff&user=x", "explain=%3Cb%3E&user=x",
+			"user=x&visitor=%00", "plan=%00&user=x", "name=%00&user=x&value=%ff", "asked=1&find=%00", "page=-1&q=%00&user=x&which=nothing", "compare=person&user=x&vs_tenant=%00", "name=cities&user=x&value=%5B1%2C%22a%22%5D"} {
+			page := vic.Gets("/settings/inspect?" + query)
+			if page.Status == http.StatusSeeOther {
+				page = vic.Gets(page.Location)
+			}
+			if page.Status != http.StatusOK || page.Find("main script").Length() > 0 || page.Find("main b").Length() > 0 {
+				t.Errorf("%s gives %d", query, page.Status)
+			}
+		}
+	})
+}
+
+func TestAFlagThatWasArchivedIsSaidToBe(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	ages(t, site.Store, time.Hour)
+	versions, err := site.Changes.Versions(t.Context(), "development")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = site.Changes.Publish(t.Context(), changes.Change{Environment: "development", Author: "ann", Edits: []changes.Edit{
+		changes.ArchiveFlag{Key: "new-home", Base: versions[changes.Item{Kind: changes.ItemFlag, Key: "new-home"}]}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := site.As("viewer").Opens("/inspect?at=" + then(time.Now()) + "&in=development&user=u-zoe")
+	if row := inspectedRow(page, "new-home"); !strings.Contains(row, "revision 2 – It was archived.") {
+		t.Errorf("the row says %q", row)
+	}
+}
+
 // What an environment gives is shown to those who may see the environment, on either side of a comparison.
 func TestTheInspectorShowsNoEnvironmentThatSomebodyMayNotSee(t *testing.T) {
 	site := settingstest.New(t)

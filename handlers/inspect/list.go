@@ -163,8 +163,12 @@ func (p *page) row(c *shell.Context, q question, e entry, about *catalog.Flags) 
 
 func cellOf(s *side, o asof.Outcome, zone *time.Location) cell {
 	under := s.Moment.Under(o.Under, zone)
-	if o.Settings == nil && o.Reason == ruleset.FlagNotFound {
-		return cell{Missing: true, Reason: "There was no such flag.", Under: under}
+	if o.Reason == ruleset.FlagNotFound {
+		reason := "There was no such flag."
+		if o.Settings != nil {
+			reason = "It was archived."
+		}
+		return cell{Missing: true, Reason: reason, Under: under}
 	}
 	out := cell{Variant: words.Served(o.Variant), Value: words.Value(o.Value), Under: under, On: o.Value == true, Upgradable: o.Upgradable}
 	var rules []ruleset.Rule

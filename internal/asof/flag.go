@@ -70,7 +70,7 @@ func (m *Moment) Flags(subject ruleset.Subject) []Flag {
 func (f *Flag) add(d ruleset.Detail, m *Moment, pin int) {
 	settings := m.settings(d, pin)
 	for i := range f.Outcomes {
-		if o := &f.Outcomes[i]; sameOutcome(o.Detail, d) && (d.RuleIndex < 0 || sameRule(o.Settings, settings, d.RuleIndex)) {
+		if o := &f.Outcomes[i]; sameOutcome(o.Detail, d) && (o.Settings == nil) == (settings == nil) && (d.RuleIndex < 0 || sameRule(o.Settings, settings, d.RuleIndex)) {
 			o.Under = append(o.Under, pin)
 			return
 		}
@@ -78,22 +78,19 @@ func (f *Flag) add(d ruleset.Detail, m *Moment, pin int) {
 	f.Outcomes = append(f.Outcomes, Outcome{Detail: d, Settings: settings, Under: []int{pin}})
 }
 
-// fill adds the pins under which there was no such flag.
+// fill adds the pins under which there was no such flag, or it was archived.
 func (f *Flag) fill(m *Moment) {
-	known := 0
+	known := make([]bool, len(m.Possible))
 	for _, o := range f.Outcomes {
-		known += len(o.Under)
-	}
-	if known == len(m.Possible) {
-		return
-	}
-	missing := Outcome{Detail: ruleset.Detail{Key: f.Key, RuleIndex: -1}}
-	for pin := range m.Possible {
-		if !slices.ContainsFunc(f.Outcomes, func(o Outcome) bool { return slices.Contains(o.Under, pin) }) {
-			missing.Under = append(missing.Under, pin)
+		for _, pin := range o.Under {
+			known[pin] = true
 		}
 	}
-	f.Outcomes = append(f.Outcomes, missing)
+	for pin := range m.Possible {
+		if !known[pin] {
+			f.add(ruleset.Detail{Key: f.Key, RuleIndex: -1}, m, pin)
+		}
+	}
 	slices.SortStableFunc(f.Outcomes, func(a, b Outcome) int { return a.Under[0] - b.Under[0] })
 }
 
