@@ -195,7 +195,7 @@ func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People
 func largeFirst() []string {
 	flag := "/flags/" + largeKey(largeFlags/2)
 	return []string{"/flags", flag, flag + "/production", flag + "/production/rules", flag + "/production/who", flag + "/production/overrides",
-		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/changes", "/health"}
+		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health"}
 }
 
 // quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that

@@ -44,8 +44,8 @@ func (c *Catalog) At(ctx context.Context, environment string, number int64) (*En
 		return nil, err
 	}
 	row.Digest = revision.Digest
-	if known := c.past.find(row.ID()); known != nil {
-		return known.titled(row), nil
+	if known := c.past.find(row); known != nil {
+		return known, nil
 	}
 	now, err := c.at(ctx, present)
 	if err != nil {
@@ -102,15 +102,15 @@ func (c *Catalog) near(ctx context.Context, present *Environment, number int64) 
 	return near
 }
 
-// find gives a state that is kept, and moves it to the front; else nil.
-func (p *past) find(id ruleset.ID) *Environment {
+// find gives a state that is kept, under what is now written about the environment, and moves it to the front; else nil.
+func (p *past) find(row models.Environment) *Environment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.states, func(e *Environment) bool { return e.ID() == id })
+	i := slices.IndexFunc(p.states, func(e *Environment) bool { return e.ID() == row.ID() })
 	if i < 0 {
 		return nil
 	}
-	found := p.states[i]
+	found := p.states[i].titled(row)
 	p.states = slices.Insert(slices.Delete(p.states, i, i+1), 0, found)
 	return found
 }
