@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestExplainGivesTheAnswersOfTheRunningServer(t *testing.T) {
@@ -63,4 +64,57 @@ func TestExplainIsToldWhoAsks(t *testing.T) {
 	c.refuses(1, []string{`"plan" is reserved`}, "explain", "new-home", "--attr", "plan=enterprise")
 	c.refuses(1, []string{"300 bytes", "256"}, "explain", "new-home", "--user", strings.Repeat("x", 300))
 	c.refuses(2, []string{"--attr"}, "explain", "new-home", "--attr", "country")
+}
+
+// newHomeFlag is on for everybody in development.
+const newHomeFlag = `version: 1
+flags:
+  - key: new-home
+    title: New home page
+    kind: release
+    type: boolean
+    environments:
+      development: {enabled: true, otherwise: on}
+`
+
+func TestExplainTellsWhatWasAtAPastMoment(t *testing.T) {
+	databases(t, func(t *testing.T, c *command) {
+		c.does("migrate")
+		if o := c.runReading(newHomeFlag, "import", "-"); o.code != 0 {
+			t.Fatal(o)
+		}
+		before := time.Now().UTC()
+		c.does("kill", "new-home", "--author", "ann", "--reason", "it breaks the checkout")
+
+		says := func(words []string, args ...string) {
+			t.Helper()
+			out := c.does(append([]string{"explain", "--user", "u-ann"}, args...)...)
+			for _, text := range words {
+				if !strings.Contains(out, text) {
+					t.Errorf("explain %v: %s\nwant %q", args, out, text)
+				}
+			}
+		}
+		then := before.Format(time.RFC3339Nano)
+		says([]string{"could have been 0 or 1 then", "Under revision 0:", "Under revision 1:\nnew-home is true"}, "new-home", "--at", then)
+		says([]string{"The pin is known: revision 1", "new-home is true (variant on)"}, "new-home", "--at", then, "--pinned", "1")
+		says([]string{"is false (variant off), because KILLED"}, "new-home", "--at", time.Now().UTC().Format(time.RFC3339Nano))
+		says([]string{"By revision 2, the newest", "new-home  false  KILLED"})
+		says([]string{"new-home  true  DEFAULT         under revision 1"}, "--at", then)
+		says([]string{"Nothing had been published here by then"}, "--at", "2020-01-01 12:00 Europe/Berlin")
+		var answer struct {
+			Revisions []int64
+			Outcomes  []struct {
+				Under  string
+				Answer struct{ Value any }
+			}
+		}
+		if err := json.Unmarshal([]byte(c.does("explain", "--json", "--at", then)), &answer); err != nil || len(answer.Revisions) != 2 || len(answer.Outcomes) != 2 || answer.Outcomes[1].Answer.Value != true {
+			t.Errorf("in JSON: %+v (%v)", answer, err)
+		}
+		c.refuses(1, []string{"still to come"}, "explain", "--at", time.Now().Add(time.Hour).Format(time.RFC3339))
+		c.refuses(1, []string{"no such revision"}, "explain", "--pinned", "7")
+		c.refuses(2, []string{"no time with a zone"}, "explain", "--at", "yesterday")
+		c.refuses(2, []string{"no time zone"}, "explain", "--at", "2026-11-22 15:02 Nowhere/Else")
+	})
 }

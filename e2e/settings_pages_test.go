@@ -32,6 +32,8 @@ var settingsPages = []string{
 	"/flags/new-home/development/who", "/flags/reports/development/who",
 	"/flags/new-home/development/kill", "/flags/winter-look/production/lift",
 	"/subjects/development", "/subjects/development/one?user=u-ann", "/subjects/development/one?tenant=t-acme&explain=new-home",
+	"/inspect", "/inspect?find=ann&in=development", "/inspect?explain=checkout&in=development&user=u-ann",
+	"/inspect?at=2026-01-01T12%3A00%3A00Z&compare=moment&explain=winter-look&in=production&user=u-ann", "/inspect?compare=environment&in=development&user=u-ann&vs_in=production&which=differs",
 	"/segments/development", "/new-segment/development", "/segments/development/germany", "/segments/development/germany/remove",
 	"/plans/development", "/plans/development/pro", "/plans/development/pro/edit", "/plans/development/free/remove", "/new-plan/development",
 	"/plan-ranks/development", "/tenants", "/tenant?id=t-acme",

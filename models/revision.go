@@ -65,6 +65,19 @@ func (s *Store) Recent(ctx context.Context, environment string, since time.Time)
 	return ids, nil
 }
 
+// NewestWithin returns the revisions of an environment that were the newest at any time after one moment and up to
+// another, oldest first. Before the first one it was empty, which is revision 0 and has no row: empty reports whether that
+// was so at any time of these.
+func (r reader) NewestWithin(ctx context.Context, environment string, after, until time.Time) (rows []Revision, empty bool, err error) {
+	before := r.with(ctx).Model(&Revision{}).Select("coalesce(max(number), 0)").
+		Where("environment = ? AND published_at <= ?", environment, At(after))
+	err = r.with(ctx).Where("environment = ? AND number >= (?) AND published_at <= ?", environment, before, At(until)).Order("number").Find(&rows).Error
+	if err != nil {
+		return nil, false, fmt.Errorf("read the revisions of %q until %s: %w", environment, until.Format(time.RFC3339), err)
+	}
+	return rows, len(rows) == 0 || rows[0].PublishedAt.After(after), nil
+}
+
 // AddRevision adds a revision.
 func (tx *Tx) AddRevision(ctx context.Context, revision Revision) error {
 	if err := tx.with(ctx).Create(&revision).Error; err != nil {

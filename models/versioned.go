@@ -15,6 +15,11 @@ type Version struct {
 	ToRevision   *int64 // nil while the row is live
 }
 
+// InForce reports whether the row is in force at revision n of its environment.
+func (v Version) InForce(n int64) bool {
+	return v.FromRevision <= n && (v.ToRevision == nil || n < *v.ToRevision)
+}
+
 // at restricts a query to the rows that are in force at revision n of an environment.
 func at(db *gorm.DB, environment string, n int64) *gorm.DB {
 	return db.Where("environment = ? AND from_revision <= ? AND (to_revision IS NULL OR to_revision > ?)", environment, n, n)

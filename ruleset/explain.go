@@ -42,6 +42,9 @@ type DrawResult struct {
 	Variant string  `json:"variant,omitempty"` // what it led to
 }
 
+// Split reports whether it was compared with the weights of a split, not with one share.
+func (d DrawResult) Split() bool { return strings.Contains(d.Share, ":") }
+
 // Explain evaluates like [Revision.Evaluate] and says for one flag how its value came about.
 func (r *Revision) Explain(key string, subject Subject, at time.Time) Explanation {
 	values := r.Evaluate(subject, at)

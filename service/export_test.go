@@ -24,7 +24,7 @@ const (
 	Keep         = keep
 	AwaitTimeout = awaitTimeout
 	AwaitPause   = awaitPause
-	Grain        = timeGrain
+	Grain        = TimeGrain
 	MaxLookups   = maxLookups
 )
 

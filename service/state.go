@@ -174,10 +174,10 @@ func (v View) Explain(key string, subject ruleset.Subject, at time.Time) (rulese
 	return v.revision().Explain(key, subject, grain(at)), nil
 }
 
-// timeGrain is how finely values follow the pinned time, so that subjects whose rules read it can be cached.
-const timeGrain = 10 * time.Second
+// TimeGrain is how finely values follow the pinned time, so that subjects whose rules read it can be cached.
+const TimeGrain = 10 * time.Second
 
-func grain(at time.Time) time.Time { return at.UTC().Truncate(timeGrain) }
+func grain(at time.Time) time.Time { return at.UTC().Truncate(TimeGrain) }
 
 // appendKey appends what tells all values apart: the rules, the pinned time where rules read it, and all that rules
 // can read of the subject. The rules say what follows them; every part has a fixed length or is length-prefixed.

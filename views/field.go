@@ -22,6 +22,7 @@ type Field struct {
 	Placeholder, List, Rows   string
 	Autocomplete, Zone        string
 	Max                       string // length in characters
+	Step                      string // of a time, in seconds
 	Choices                   []Choice
 }
 
@@ -30,7 +31,7 @@ type Choice struct{ Value, Label string }
 
 // newField makes a field for templates: {{ template "field" (field .Form "title" "Title" "hint=What people see" "required") }}.
 // Options are words (required, short, readonly, autofocus) or name=text (type, hint, placeholder, list, rows, autocomplete, zone,
-// max). A []Choice makes it a select.
+// max, step). A []Choice makes it a select.
 func newField(form Form, name, label string, options ...any) (Field, error) {
 	f := Field{Name: name, Label: label, Type: "text", Value: form.Get(name), Error: form.Error(name), Checked: form.On(name), Max: "1000"}
 	for _, option := range options {
@@ -65,6 +66,8 @@ func newField(form Form, name, label string, options ...any) (Field, error) {
 			f.Zone = text
 		case "max":
 			f.Max = text
+		case "step":
+			f.Step = text
 		default:
 			return f, fmt.Errorf("field %s: there is no option %q", name, word)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,7 +39,8 @@ func withoutPage() map[string]string {
 
 // largeSearches are the pages that were asked for something: a search, a page far behind, an answer.
 func largeSearches() []string {
-	here := "/flags/" + largeKey(largeFlags/2) + "/production" // half of the overrides are of this one
+	past := url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano)) // of a moment at which a pin could have held many revisions
+	here := "/flags/" + largeKey(largeFlags/2) + "/production"         // half of the overrides are of this one
 	return []string{
 		"/flags?q=rentals+of+part&sort=-owner&page=2",
 		"/flags?kind=release&status=partial&in=production&sort=in:production",
@@ -52,6 +54,11 @@ func largeSearches() []string {
 		here + "/overrides/one?user=u-00001",
 		"/subjects/production?q=099",
 		"/subjects/production/one?user=u-00001&explain=" + largeKey(4),
+		"/inspect?find=u-0099&in=production",
+		"/inspect?explain=" + largeKey(4) + "&in=production&user=u-00001",
+		"/inspect?at=" + past + "&explain=" + largeKey(4) + "&in=production&user=u-00001",
+		"/inspect?at=" + past + "&compare=moment&in=production&user=u-00001&which=differs",
+		"/inspect?compare=environment&in=production&user=u-00001&vs_in=staging",
 		"/tenants?plan=plan-3&q=99",
 		"/alerts/deliveries?status=sent&page=100",
 	}
@@ -188,7 +195,7 @@ func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People
 func largeFirst() []string {
 	flag := "/flags/" + largeKey(largeFlags/2)
 	return []string{"/flags", flag, flag + "/production", flag + "/production/rules", flag + "/production/who", flag + "/production/overrides",
-		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/changes", "/health"}
+		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health"}
 }
 
 // quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that

@@ -3,10 +3,12 @@ package flag
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/asof"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -16,10 +18,9 @@ type why struct {
 	Asked  bool
 	Value  string // JSON
 	Result *ruleset.Explanation
-}
 
-// IsShare reports whether a draw was compared with one share in percent, not with the weights of a split.
-func (why) IsShare(d *ruleset.DrawResult) bool { return !strings.Contains(d.Share, ":") }
+	Inspect string // the same person in the inspector
+}
 
 // explain asks the newest revision about the subject that the address names. A tenant's plan and add-ons are those that
 // are stored, unless the address names a plan.
@@ -58,7 +59,25 @@ func explain(c *shell.Context, p place) (why, error) {
 		return w, fmt.Errorf("explain %s: %w", p.About.Name, err)
 	}
 	w.Result, w.Value = &result, string(value)
+	w.Inspect = inspectorOf(c, p, subject)
 	return w, nil
+}
+
+// inspectorOf is where all flags of the subject are inspected, at any moment.
+func inspectorOf(c *shell.Context, p place, subject ruleset.Subject) string {
+	to := url.Values{"in": {p.in.Name}, "explain": {p.About.Name}, "asked": {"1"}}
+	for name, value := range map[string]string{"user": subject.User, "visitor": subject.Visitor, "tenant": subject.Tenant, "plan": c.Query("plan")} {
+		if value = strings.TrimSpace(value); value != "" {
+			to.Set(name, value)
+		}
+	}
+	for line := range strings.Lines(c.Query("attributes")) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			to.Add("name", strings.TrimSpace(name))
+			to.Add("value", strings.TrimSpace(value))
+		}
+	}
+	return c.App.Link("inspect") + "?" + to.Encode()
 }
 
 // attributesOf reads lines such as country=DE. A list is written as JSON: cities=["Bonn","Ulm"].
@@ -75,16 +94,7 @@ func attributesOf(lines string) (attributes map[string]any, wrong string) {
 		if attributes == nil {
 			attributes = map[string]any{}
 		}
-		attributes[name] = attribute(strings.TrimSpace(value))
+		attributes[name] = asof.Attribute(strings.TrimSpace(value))
 	}
 	return attributes, ""
-}
-
-// attribute is the text as it is, or the list that it is in JSON. Rules read numbers and times from texts too.
-func attribute(text string) any {
-	var list []any
-	if strings.HasPrefix(text, "[") && json.Unmarshal([]byte(text), &list) == nil {
-		return list
-	}
-	return text
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
@@ -211,6 +212,9 @@ func (p page) After() int64 {
 	}
 	return 0
 }
+
+// InspectAt is the moment at which a single revision was published, as an address carries it.
+func (p page) InspectAt() string { return p.Entries[0].PublishedAt.UTC().Format(time.RFC3339Nano) }
 
 // WhereTitle is how the environment that is looked at is called.
 func (p page) WhereTitle() string { return p.titleOf(p.In) }

@@ -7,6 +7,7 @@ import (
 	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/flags"
 	"github.com/toprent/flags/handlers/history"
+	"github.com/toprent/flags/handlers/inspect"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/kill"
 	"github.com/toprent/flags/handlers/people"
@@ -29,6 +30,7 @@ func areas() []func(*shell.App) {
 		rules.Register,
 		segments.Register,
 		subjects.Register,
+		inspect.Register,
 		plans.Register,
 		environments.Register,
 		status.Register,

@@ -136,39 +136,16 @@ func (c *counter) reason(d ruleset.Detail) uint8 {
 
 // reasonOf names a reason for people.
 func reasonOf(d ruleset.Detail, flag *catalog.Flag) reason {
-	r := reason{Code: strings.ToLower(d.Reason.String()), kind: d.Reason, rule: d.RuleIndex, Title: reasonTitle(d.Reason)}
+	r := reason{Code: strings.ToLower(d.Reason.String()), kind: d.Reason, rule: d.RuleIndex}
 	if d.RuleIndex >= 0 {
 		r.Code = fmt.Sprintf("rule-%d", d.RuleIndex+1)
-		r.Title = fmt.Sprintf("Rule %d", d.RuleIndex+1)
-		if flag != nil && d.RuleIndex < len(flag.Rules) {
-			r.Title += ": " + words.RuleIn(flag.Rules[d.RuleIndex], time.UTC)
-		}
 	}
+	var rules []ruleset.Rule
+	if flag != nil {
+		rules = flag.Rules
+	}
+	r.Title = words.Reason(d, rules, time.UTC)
 	return r
-}
-
-func reasonTitle(r ruleset.Reason) string {
-	switch r {
-	case ruleset.FlagNotFound:
-		return "The flag is archived"
-	case ruleset.Killed:
-		return "Killed"
-	case ruleset.PlanUnknown:
-		return "Plan unknown"
-	case ruleset.PlanExcluded:
-		return "Excluded by the plan"
-	case ruleset.Error:
-		return "The flag is malformed"
-	case ruleset.Overridden:
-		return "Override"
-	case ruleset.Disabled:
-		return "Disabled here"
-	case ruleset.PrerequisiteFailed:
-		return "A prerequisite is not met"
-	case ruleset.NothingMatched:
-		return "No rule matched"
-	}
-	return r.String()
 }
 
 // variantsOf names a flag's variants in their order.

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/words"
 )
 
 // whoCSV is the list of who has a flag, with the page's filters, as a file for spreadsheets.
@@ -55,7 +56,7 @@ func (p *pages) whoCSV(c *shell.Context) error {
 // plain are the census's variants and reasons as they stand in a file.
 func (c *census) plain() (variants, reasons []string) {
 	for _, name := range c.variants {
-		variants = append(variants, plain(variantTitle(name)))
+		variants = append(variants, plain(words.Served(name)))
 	}
 	for _, r := range c.reasons {
 		reasons = append(reasons, plain(r.Title))

@@ -2,13 +2,13 @@ package subjects
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
@@ -27,6 +27,7 @@ type onePage struct {
 	Pager        views.Pager
 	Overrides    int
 	Explained    *ruleset.Explanation // of the flag that the query names
+	Inspect      string               // the same one in the inspector
 }
 
 // flagRow is one flag with what it gives them.
@@ -82,6 +83,7 @@ func showOne(c *shell.Context) error {
 			page.Explained = &explained
 		}
 	}
+	page.Inspect = c.App.Link("inspect") + "?" + url.Values{"in": {environment.Name}, page.ParamName: {page.ID}}.Encode()
 	rows := page.flags(environment, about, revision.Evaluate(subject, now))
 	pager, from, to := views.PagerOf(c.Request.URL, len(rows), pageSize)
 	page.Pager, page.Rows = pager, rows[from:to]
@@ -101,7 +103,7 @@ func (p *onePage) flags(environment *catalog.Environment, about *catalog.Flags, 
 		if !ok {
 			continue
 		}
-		row := flagRow{Key: d.Key, Title: about.ByKey[d.Key].Title, Variant: variantTitle(d.Variant), Value: valueText(d.Value), Reason: reasonOf(d, flag).Title,
+		row := flagRow{Key: d.Key, Title: about.ByKey[d.Key].Title, Variant: words.Served(d.Variant), Value: words.Value(d.Value), Reason: reasonOf(d, flag).Title,
 			Boolean: flag.Type == ruleset.Boolean, On: d.Value == true, Override: p.override(flag)}
 		if row.Override != nil {
 			p.Overrides++
@@ -119,20 +121,4 @@ func (p *onePage) override(flag *catalog.Flag) *catalog.Override {
 		return overrideFor(flag, p.ID, "")
 	}
 	return overrideFor(flag, "", p.ID)
-}
-
-// valueText is a value as people read it; a long one is cut.
-func valueText(value any) string {
-	text, ok := value.(string)
-	if !ok {
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			return ""
-		}
-		text = string(encoded)
-	}
-	if runes := []rune(text); len(runes) > 120 {
-		text = string(runes[:120]) + "…"
-	}
-	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
@@ -145,20 +146,13 @@ func (c *census) tallies() (variants, reasons []tally) {
 	}
 	for i, t := range byVariant {
 		if c.variants[i] != "" || t.People+t.Tenants > 0 {
-			variants = append(variants, finish(t, variantTitle(c.variants[i])))
+			variants = append(variants, finish(t, words.Served(c.variants[i])))
 		}
 	}
 	for i, t := range byReason {
 		reasons = append(reasons, finish(t, c.reasons[i].Title))
 	}
 	return variants, reasons
-}
-
-func variantTitle(name string) string {
-	if name == "" {
-		return "the code's fallback"
-	}
-	return name
 }
 
 func (c *census) choices() (variants, reasons []views.Choice) {
@@ -201,7 +195,7 @@ func (c *census) find(seen *directory.Snapshot, query url.Values) []found {
 func (c *census) rows(list []found) []whoRow {
 	rows := make([]whoRow, len(list))
 	for i, f := range list {
-		rows[i] = whoRow{f.seen, variantTitle(c.variants[f.verdict.variant]), c.reasons[f.verdict.reason].Title}
+		rows[i] = whoRow{f.seen, words.Served(c.variants[f.verdict.variant]), c.reasons[f.verdict.reason].Title}
 	}
 	return rows
 }

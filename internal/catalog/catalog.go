@@ -19,6 +19,8 @@ type Catalog struct {
 	mu           sync.Mutex // guards the maps, not what is in them
 	environments map[string]*slot
 	flags        flagSlot
+
+	past past
 }
 
 // slot is one environment as it was last read. Its lock lets one request read what others wait for.

@@ -14,7 +14,7 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// Environment is one environment at its newest revision. It must not be changed.
+// Environment is one environment at one revision: its newest, unless Catalog.At was asked. It must not be changed.
 type Environment struct {
 	models.Environment
 
@@ -133,7 +133,8 @@ func (e *Environment) titled(row models.Environment) *Environment {
 	return next
 }
 
-// with is the state after some rows have changed.
+// with is the state at the row's revision, made of e, which is an older one or a later one, and of the rows that came into
+// force or ended between the two.
 func (e *Environment) with(row models.Environment, changed models.Rows, about *Flags) *Environment {
 	next := &Environment{Environment: row, byID: clone(e.byID), segments: clone(e.segments), plans: clone(e.plans), last: e.last}
 	if e == empty {
@@ -141,11 +142,15 @@ func (e *Environment) with(row models.Environment, changed models.Rows, about *F
 	}
 	next.putFlags(changed.Flags, about)
 	next.putOverrides(changed.Overrides, about)
-	for _, s := range live(changed.Segments, func(r models.Segment) models.Version { return r.Version }, func(r models.Segment) { delete(next.segments, r.ID) }) {
-		next.segments[s.ID] = &Segment{s.Segment(), s.FromRevision}
+	for _, s := range changed.Segments {
+		if delete(next.segments, s.ID); s.InForce(next.Head) {
+			next.segments[s.ID] = &Segment{s.Segment(), s.FromRevision}
+		}
 	}
-	for _, p := range live(changed.Plans, func(r models.Plan) models.Version { return r.Version }, func(r models.Plan) { delete(next.plans, r.ID) }) {
-		next.plans[p.ID] = &Plan{p.Plan(), p.FromRevision}
+	for _, p := range changed.Plans {
+		if delete(next.plans, p.ID); p.InForce(next.Head) {
+			next.plans[p.ID] = &Plan{p.Plan(), p.FromRevision}
+		}
 	}
 	next.Flags = slices.SortedFunc(maps.Values(next.byID), func(a, b *Flag) int { return strings.Compare(a.Key, b.Key) })
 	next.Segments = slices.SortedFunc(maps.Values(next.segments), func(a, b *Segment) int { return strings.Compare(a.Key, b.Key) })
@@ -160,22 +165,19 @@ func clone[K comparable, V any](m map[K]V) map[K]V {
 	return maps.Clone(m)
 }
 
-// live gives the rows that are live, and hands over those that ended.
-func live[R any](rows []R, version func(R) models.Version, ended func(R)) (out []R) {
+func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flags) {
+	stays := map[string]bool{}
 	for _, row := range rows {
-		if version(row).ToRevision == nil {
-			out = append(out, row)
-		} else {
-			ended(row)
+		if row.InForce(e.Head) {
+			stays[row.FeatureID] = true
 		}
 	}
-	return out
-}
-
-func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flags) {
 	for _, row := range rows {
-		if row.ToRevision != nil {
-			continue // what took its place is among the rows: a flag is never removed
+		if !stays[row.FeatureID] { // on the way back, to before the flag was made
+			delete(e.byID, row.FeatureID)
+		}
+		if !row.InForce(e.Head) {
+			continue
 		}
 		next := &Flag{Flag: row.Flag(about.byID[row.FeatureID]), Version: row.FromRevision}
 		if before := e.byID[row.FeatureID]; before != nil {
@@ -202,7 +204,7 @@ func (e *Environment) putOverrides(rows []models.FeatureFlagOverride, about *Fla
 			if len(before.Overrides) > 0 {
 				gone[row.ID] = true
 			}
-			if row.ToRevision == nil {
+			if row.InForce(e.Head) {
 				next.Overrides = append(next.Overrides, &Override{row.Override(about.byID[id].Name), row.ID, row.CreatedBy, row.CreatedAt.Time, row.FromRevision})
 			}
 		}

@@ -86,6 +86,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"segments", "Segments", "users", a.Link("segments", first)},
 		{"plans", "Plans", "layers", a.Link("plans", first)},
 		{"subjects", "Directory", "user", a.Link("subjects", first)},
+		{"inspect", "Inspector", "eye", a.Link("inspect")},
 		{"environments", "Environments", "server", a.Link("environments")},
 		{"changes", "Changes", "history", a.Link("changes")},
 		{"health", "Health", "activity", a.Link("health")},
