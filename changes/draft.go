@@ -29,6 +29,7 @@ type draft struct {
 	before         models.Rows
 	problemsBefore map[ruleset.Problem]bool // nil until asked for
 
+	required  []string            // flags that the change would archive, and others require
 	places    map[overrideKey]int // of the overrides in the document that is imported, from 1
 	problems  []Problem
 	conflicts []Conflict

@@ -46,6 +46,9 @@ func (c *Changes) PublishAll(ctx context.Context, all []Change) (published []Pub
 			for _, edit := range all[i].Edits {
 				edit.apply(d)
 			}
+			if err := d.checkArchiving(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if err := settle(drafts); err != nil {
 			return err

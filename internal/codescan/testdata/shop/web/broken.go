@@ -1,0 +1,3 @@
+package web
+
+func broken() { flags.On(c, "half
