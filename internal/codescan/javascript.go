@@ -1,6 +1,7 @@
 package codescan
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,7 +40,13 @@ type jsReader struct {
 	rest string
 	line int
 	out  []jsToken
+
+	wordEnds int // how much was left when the last word ended
+	depth    int // of template literals within template literals
 }
+
+// deepest is how deep template literals are looked into; deeper ones are made by those who attack scanners.
+const deepest = 50
 
 // tokens reads to the end, or, within a template literal, to the brace that ends what it evaluates.
 func (r *jsReader) tokens(within bool) []jsToken {
@@ -56,7 +63,7 @@ func (r *jsReader) tokens(within bool) []jsToken {
 			r.until("\n", 0)
 		case strings.HasPrefix(r.rest, "/*"):
 			r.until("*/", 2)
-		case c == '"' || c == '\'':
+		case (c == '"' || c == '\'') && !r.withinWord():
 			r.quoted(c)
 		case c == '`':
 			r.template()
@@ -116,6 +123,21 @@ func (r *jsReader) word(kind jsKind) {
 	}
 	r.out = append(r.out, jsToken{kind: kind, text: r.rest[:end+1], line: r.line})
 	r.rest = r.rest[end+1:]
+	r.wordEnds = len(r.rest)
+}
+
+// withinWord reports whether a quote stands at a word, as the apostrophe of don't does between tags: no text begins there.
+func (r *jsReader) withinWord() bool {
+	if len(r.out) == 0 || r.wordEnds != len(r.rest) {
+		return false
+	}
+	last := r.out[len(r.out)-1]
+	return last.kind == jsName && !beforeExpression(last.text)
+}
+
+// beforeExpression reports whether a name is a word of the language that an expression may follow at once.
+func beforeExpression(name string) bool {
+	return slices.Contains([]string{"return", "typeof", "case", "in", "of", "from", "import", "default", "await", "yield", "else", "throw", "void", "delete", "export"}, name)
 }
 
 // quoted reads a text. A quote without its other half, as in words between tags, is a sign.
@@ -151,9 +173,9 @@ func (r *jsReader) template() {
 		switch {
 		case r.rest[0] == '\\' && len(r.rest) > 1:
 			r.rest = r.rest[1:]
-		case strings.HasPrefix(r.rest, "${"):
+		case strings.HasPrefix(r.rest, "${") && r.depth < deepest:
 			token.dynamic = true
-			code := &jsReader{rest: r.rest[2:], line: r.line}
+			code := &jsReader{rest: r.rest[2:], line: r.line, depth: r.depth + 1}
 			inner = append(inner, code.tokens(true)...)
 			inner = append(inner, jsToken{kind: jsSign, text: ";", line: code.line})
 			r.rest, r.line = code.rest, code.line
@@ -192,7 +214,7 @@ func (r *jsReader) beginsExpression() bool {
 	case jsSign:
 		return last.text != ")" && last.text != "]" && last.text != "}" && last.text != "<"
 	case jsName:
-		return last.text == "return" || last.text == "typeof" || last.text == "case" || last.text == "in" || last.text == "of"
+		return beforeExpression(last.text)
 	}
 	return false
 }

@@ -217,6 +217,9 @@ func drawFlag(t *rapid.T, d *changes.Document, key string) {
 	doc := changes.FlagDocument{Key: key, Title: texts().Draw(t, "title"), Description: maybe(t, texts()), Purpose: texts().Draw(t, "purpose"),
 		Owner: maybe(t, texts()), Category: maybe(t, texts()), Lifecycle: rapid.SampledFrom([]string{"", "deprecated"}).Draw(t, "lifecycle"), Salt: maybe(t, texts()),
 		Kind: rapid.SampledFrom(ruleset.Kinds).Draw(t, "kind"), Type: rapid.SampledFrom(ruleset.Types).Draw(t, "type"), PlannedRemoval: &removal}
+	if rapid.Bool().Draw(t, "reviewed") {
+		doc.KeepUntil = &removal
+	}
 	d.Flags = append(d.Flags, doc)
 	common := drawShareable(t, doc.Type)
 	for i := range d.Environments {

@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"example.com/shop/keys"
+	"github.com/gin-gonic/gin"
 	flags "github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/ruleset"
-	"github.com/gin-gonic/gin"
 )
 
 // middleware.On(c, "in-a-comment") is no use.
