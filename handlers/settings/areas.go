@@ -11,6 +11,7 @@ import (
 	"github.com/toprent/flags/handlers/kill"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
+	"github.com/toprent/flags/handlers/review"
 	"github.com/toprent/flags/handlers/rules"
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/status"
@@ -24,6 +25,7 @@ func areas() []func(*shell.App) {
 		kill.Register,
 		history.Register,
 		flag.Register,
+		review.Register,
 		rules.Register,
 		segments.Register,
 		subjects.Register,

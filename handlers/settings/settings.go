@@ -22,6 +22,7 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/review"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
@@ -140,9 +141,10 @@ func New(config Config) (*Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings.New: %w", err)
 	}
+	newest := catalog.New(config.Store)
 	s := &Settings{app: &shell.App{
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
-		Store: config.Store, Changes: changes.New(config.Store), Catalog: catalog.New(config.Store), Flags: config.Flags,
+		Store: config.Store, Changes: changes.New(config.Store), Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags,
 		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
@@ -195,8 +197,11 @@ func (s *Settings) warm(ctx context.Context) error {
 	if err != nil {
 		return nil // the first page that needs them reads them, and says what is wrong
 	}
-	for _, environment := range environments {
+	names := make([]string, len(environments))
+	for i, environment := range environments {
 		environment.Revision()
+		names[i] = environment.Name
 	}
+	_, _ = s.app.Reviews.Queue(ctx, names) // likewise
 	return nil
 }

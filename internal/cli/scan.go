@@ -26,6 +26,7 @@ type scan struct {
 	Flags    string `placeholder:"FILE" help:"Compare with an exported flags file instead of the database."`
 	JSON     bool   `name:"json" help:"Print JSON."`
 	Strict   bool   `help:"Fail on flags without a use, too."`
+	NoTests  bool   `name:"no-tests" help:"Leave out tests, which may have flags of their own."`
 	Testdata bool   `help:"Scan folders named testdata, too."`
 
 	Upload     string `placeholder:"URL" help:"Send what was found to the settings pages at this address, with the API token in FLAGS_TOKEN."`
@@ -75,7 +76,7 @@ func (cmd scan) Run(ctx context.Context, settings *Settings, s streams) error {
 		return err
 	}
 	defer root.Close()
-	found, err := codescan.Scan(ctx, root.FS(), codescan.Options{Testdata: cmd.Testdata})
+	found, err := codescan.Scan(ctx, root.FS(), codescan.Options{Testdata: cmd.Testdata, NoTests: cmd.NoTests})
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ type Result struct {
 // Options say what to scan.
 type Options struct {
 	Testdata bool // folders named testdata too, which Go leaves out
+	NoTests  bool // leave out tests, which may have flags of their own
 }
 
 // Scan finds all uses below a folder.
@@ -95,6 +96,9 @@ func (s *scanner) visit(name string, entry fs.DirEntry) error {
 		return nil
 	}
 	language := languageOf(name)
+	if s.options.NoTests && isTest(name) {
+		return nil
+	}
 	if language == "" && name != "go.mod" || !entry.Type().IsRegular() {
 		return nil
 	}
@@ -139,6 +143,12 @@ func languageOf(name string) string {
 		return JavaScript
 	}
 	return ""
+}
+
+// isTest reports whether a file is a test by its name, as Go and the test runners of JavaScript have it.
+func isTest(name string) bool {
+	base := path.Base(name)
+	return strings.HasSuffix(base, "_test.go") || strings.Contains(base, ".test.") || strings.Contains(base, ".spec.")
 }
 
 func (s *scanner) read(name string, entry fs.DirEntry) (text, why string) {

@@ -64,6 +64,7 @@ pages/home.html:7 .Flags.On raw-in-template
 pages/home.html:9 .Flags.Upgradable with-dot
 pages/home.html:11 .Flags.On piped
 pages/home.html:15 flags.isEnabled in-a-script
+pages/home.html:18 data-flag in-markup
 web/web.go:14 middleware.On new-home
 web/web.go:18 middleware.On multi-line
 web/web.go:20 middleware.Require raw-string
@@ -93,7 +94,7 @@ func TestKeysThatArePutTogetherAreDynamicNotGuessed(t *testing.T) {
 	result := scan(t, shop(t), codescan.Options{})
 	want := []string{
 		"client/app.ts:15 flags.isEnabled ", "client/app.ts:16 flags.isEnabled ", "client/app.ts:17 flags.isEnabled ",
-		"pages/home.html:10 .Flags.On ", "web/web.go:22 middleware.On ", "web/web.go:32 middleware.On ",
+		"pages/home.html:10 .Flags.On ", "pages/home.html:19 data-flag-off ", "web/web.go:22 middleware.On ", "web/web.go:32 middleware.On ",
 	}
 	if got := lines(result.Dynamic); !slices.Equal(got, want) {
 		t.Errorf("dynamic:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

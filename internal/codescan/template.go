@@ -2,6 +2,7 @@ package codescan
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"text/template/parse"
 )
@@ -26,6 +27,7 @@ func (s *scanner) scanTemplate(name, text string) {
 		}
 	}
 	s.scanScripts(name, text)
+	s.scanMarkup(name, text)
 }
 
 var scripts = regexp.MustCompile(`(?is)<script\b[^>]*>(.*?)</script\s*>`)
@@ -34,6 +36,27 @@ var scripts = regexp.MustCompile(`(?is)<script\b[^>]*>(.*?)</script\s*>`)
 func (s *scanner) scanScripts(name, text string) {
 	for _, at := range scripts.FindAllStringSubmatchIndex(text, -1) {
 		s.scanJavaScript(name, text[at[2]:at[3]], 1+strings.Count(text[:at[2]], "\n"))
+	}
+}
+
+var (
+	marks    = regexp.MustCompile(`\s(data-flag(?:-off)?)=(?:"([^"]*)"|'([^']*)')`)
+	comments = regexp.MustCompile(`(?s)<!--.*?-->|\{\{-?\s*/\*.*?\*/\s*-?\}\}`)
+)
+
+// scanMarkup looks at elements that are shown by a flag: data-flag="key" and data-flag-off="key".
+func (s *scanner) scanMarkup(name, text string) {
+	hidden := comments.FindAllStringIndex(text, -1)
+	for _, at := range marks.FindAllStringSubmatchIndex(text, -1) {
+		if slices.ContainsFunc(hidden, func(h []int) bool { return h[0] <= at[0] && at[0] < h[1] }) {
+			continue
+		}
+		from, to := max(at[4], at[6]), max(at[5], at[7])
+		u := Use{Key: text[from:to], Path: name, Line: 1 + strings.Count(text[:from], "\n"), Language: Template, Call: text[at[2]:at[3]]}
+		if strings.Contains(u.Key, "{{") {
+			u.Key = ""
+		}
+		s.found(u)
 	}
 }
 

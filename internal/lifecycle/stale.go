@@ -28,7 +28,8 @@ type Facts struct {
 
 // Served is the flag in one environment that has it and in which it is not archived.
 type Served struct {
-	Environment string
+	Environment string // its name
+	Title       string
 	Protected   bool
 	Standing    Standing
 	LastRead    time.Time // zero: not known
@@ -156,7 +157,7 @@ func counted(in []Served) []Served {
 func names(in []Served) string {
 	all := make([]string, len(in))
 	for i, s := range in {
-		all[i] = s.Environment
+		all[i] = s.Title
 	}
 	if last := len(all) - 1; last > 0 {
 		return strings.Join(all[:last], ", ") + " and " + all[last]

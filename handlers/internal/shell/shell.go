@@ -18,6 +18,7 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/review"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 	"github.com/toprent/flags/views"
@@ -31,6 +32,7 @@ type App struct {
 	Flags     *service.FeatureFlagService // of this instance; nil: the pages run beside no site
 	Directory *directory.Directory        // who was seen; never nil
 	Alerts    *alerts.Alerts
+	Reviews   *review.Reviews // which flags have outlived their use
 	Log       *slog.Logger
 
 	// Person says who is asking; ErrNotSignedIn if nobody is.
