@@ -148,7 +148,7 @@ func New(config Config) (*Settings, error) {
 		Directory: config.Directory, Alerts: telling, Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure,
 	}}
-	s.runs = append(watching, telling.Run, s.warm)
+	s.runs = append(watching, telling.Run, review.NewLetters(s.app.Reviews, telling, config.Logger).Run, s.warm)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
