@@ -28,7 +28,7 @@ func NewLetters(reviews *Reviews, alerts *alerts.Alerts, log *slog.Logger) *Lett
 // every is how long it takes until a new week, or a letter that is to be tried again, is noticed.
 const every = time.Minute
 
-// Run makes and sends the letters of each week, from its Monday at 7 UTC on, until ctx is done. However many instances
+// Run makes and sends the letters of each week, from its Monday on, until ctx is done. However many instances
 // run, one makes the letters of a week, and each letter is sent by one. A week in which nothing ran is passed over.
 func (l *Letters) Run(ctx context.Context) error {
 	ticks := time.NewTicker(every)
@@ -54,23 +54,21 @@ func (l *Letters) Tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if week, begun := weekOf(now); begun {
-		made, err := l.reviews.store.ReviewWeekMade(ctx, week)
-		if err == nil && !made {
-			err = l.make(ctx, week)
-		}
-		if err != nil {
-			return err
-		}
+	week := weekOf(now)
+	made, err := l.reviews.store.ReviewWeekMade(ctx, week)
+	if err == nil && !made {
+		err = l.make(ctx, week)
+	}
+	if err != nil {
+		return err
 	}
 	return l.alerts.SendLetters(ctx)
 }
 
-// weekOf names the week of a moment; begun is false before its Monday at 7 UTC.
-func weekOf(at time.Time) (week string, begun bool) {
-	at = at.UTC()
-	year, number := at.ISOWeek()
-	return fmt.Sprintf("%d-W%02d", year, number), at.Weekday() != time.Monday || at.Hour() >= 7
+// weekOf names the week of a moment, in UTC.
+func weekOf(at time.Time) string {
+	year, number := at.UTC().ISOWeek()
+	return fmt.Sprintf("%d-W%02d", year, number)
 }
 
 func (l *Letters) make(ctx context.Context, week string) error {

@@ -80,7 +80,11 @@ func (r *Reviews) Queue(ctx context.Context, names []string) (*Queue, error) {
 		return nil, err
 	}
 	seen := slices.DeleteFunc(all, func(e *catalog.Environment) bool { return !slices.Contains(names, e.Name) })
-	heads := headsOf(seen)
+	uploads, err := r.store.CodeUploads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	heads := headsOf(seen) + stampOf(uploads)
 	key := strings.Join(names, "\n")
 	r.mu.Lock()
 	kept := r.kept[key]
@@ -88,7 +92,7 @@ func (r *Reviews) Queue(ctx context.Context, names []string) (*Queue, error) {
 	if kept != nil && kept.flags == flags && kept.heads == heads && time.Since(kept.At) < fresh {
 		return kept, nil
 	}
-	queue, err := r.look(ctx, flags, seen)
+	queue, err := r.look(ctx, flags, seen, len(uploads) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -117,17 +121,23 @@ func headsOf(environments []*catalog.Environment) string {
 	return b.String()
 }
 
-// look judges all flags.
-func (r *Reviews) look(ctx context.Context, flags *catalog.Flags, seen []*catalog.Environment) (*Queue, error) {
+func stampOf(uploads []models.CodeUpload) string {
+	var newest time.Time
+	for _, upload := range uploads {
+		if upload.UploadedAt.After(newest) {
+			newest = upload.UploadedAt.Time
+		}
+	}
+	return fmt.Sprint(len(uploads), newest)
+}
+
+// look judges all flags. scanned says that code was ever scanned.
+func (r *Reviews) look(ctx context.Context, flags *catalog.Flags, seen []*catalog.Environment, scanned bool) (*Queue, error) {
 	now, err := r.store.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
 	code, err := r.store.CodeUses(ctx)
-	if err != nil {
-		return nil, err
-	}
-	uploads, err := r.store.CodeUploads(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +149,7 @@ func (r *Reviews) look(ctx context.Context, flags *catalog.Flags, seen []*catalo
 	for key, flag := range flags.ByKey {
 		there := in[key]
 		item := &Item{FeatureFlag: flag, Title: cmp.Or(strings.TrimSpace(flag.Title), key), In: there.in,
-			Uses: code[key].Uses, InCode: code[key].Found, Scanned: len(uploads) > 0}
+			Uses: code[key].Uses, InCode: code[key].Found, Scanned: scanned}
 		item.Verdict = lifecycle.Judge(lifecycle.Facts{Created: flag.CreatedAt.Time, PlannedRemoval: flag.PlannedRemoval.Optional(),
 			ReviewedAt: flag.ReviewedAt.Optional(), KeepUntil: flag.KeepUntil.Optional(), Elsewhere: visible[key],
 			In: there.in, Archived: there.archived && len(there.in) == 0}, now)
