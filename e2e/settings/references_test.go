@@ -29,9 +29,7 @@ func shopReport(t *testing.T, change func(*codescan.Report)) string {
 
 func TestWhereCodeUsesAFlagIsSeenOnItsPage(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
-		site := settingstest.On(t, store)
-		site.Sample()
-		ages(t, store, 45)
+		site := agedSite(t, store)
 		eve := site.As("editor")
 		robot := token(t, eve, "editor", "*")
 		eve.Opens("/review").Sees("not scanned")

@@ -37,6 +37,14 @@ func ages(t *testing.T, store *models.Store, days int) {
 	}
 }
 
+// agedSite runs a host on flags that were made 45 days ago: those that it had in memory before they aged are another's.
+func agedSite(t *testing.T, store *models.Store) *settingstest.Site {
+	t.Helper()
+	settingstest.On(t, store).Sample()
+	ages(t, store, 45)
+	return settingstest.On(t, store)
+}
+
 // day is a day from today on as forms have it.
 func day(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 
@@ -49,9 +57,7 @@ func wants(p *settingstest.Page) (keys []string) {
 
 func TestTheQueueSaysWhyAndSeveralFlagsAreKeptAtOnce(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
-		site := settingstest.On(t, store)
-		site.Sample()
-		ages(t, store, 45)
+		site := agedSite(t, store)
 		eve := site.As("editor")
 		p := eve.Opens("/review").Sees("It has been off for everybody in Production since", "It has been on for everybody in Production since", "No code has read it since it was made")
 		if got := wants(p); !slices.Equal(got, []string{"checkout", "new-home", "reports", "winter-look"}) {
@@ -79,9 +85,7 @@ func TestTheQueueSaysWhyAndSeveralFlagsAreKeptAtOnce(t *testing.T) {
 }
 
 func TestWhoWasOvertakenInAReviewIsToldAndLosesNothing(t *testing.T) {
-	site := settingstest.New(t)
-	site.Sample()
-	ages(t, site.Store, 45)
+	site := agedSite(t, settingstest.SQLite(t))
 	eve, bob := site.As("editor"), site.As("bob")
 	p := eve.Opens("/review")
 	bob.Posts("/review/deprecate", "deprecate", "new-home@1").Is(http.StatusOK).Sees("marked as deprecated", "Deprecated")
@@ -94,9 +98,7 @@ func TestWhoWasOvertakenInAReviewIsToldAndLosesNothing(t *testing.T) {
 }
 
 func TestOnlyEditorsReview(t *testing.T) {
-	site := settingstest.New(t)
-	site.Sample()
-	ages(t, site.Store, 45)
+	site := agedSite(t, settingstest.SQLite(t))
 	vic := site.As("viewer")
 	if p := vic.Opens("/review"); p.Find("#keep_until, button[name=deprecate]").Length() > 0 {
 		t.Error("a viewer is offered what only editors may do")
