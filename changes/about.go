@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"maps"
@@ -48,16 +49,17 @@ func (a *about) flag(key string) (models.FeatureFlag, bool) {
 }
 
 // put adds a flag, or changes what is written about it.
-func (a *about) put(doc FlagDocument) {
+func (a *about) put(doc FlagDocument, author string) {
 	for _, text := range []string{doc.Title, doc.Description, doc.Purpose, doc.Owner, doc.Category, doc.Lifecycle, doc.Salt} {
 		if message := unstorable(text); message != "" {
 			a.problems = append(a.problems, ruleset.Problem{Flag: doc.Key, Message: message})
 		}
 	}
+	a.problems = append(a.problems, checkLifecycle(doc, a.now)...)
 	flag, exists := a.byKey[doc.Key]
 	if exists {
 		a.problems = append(a.problems, keepsIdentity(flag, doc.Kind, doc.Type, doc.Salt)...)
-		a.change(flag, doc)
+		a.change(flag, doc, author)
 		return
 	}
 	a.problems = append(a.problems, checkNew(doc)...)
@@ -67,13 +69,13 @@ func (a *about) put(doc FlagDocument) {
 	}
 	at := models.At(a.now)
 	a.set(models.FeatureFlag{ID: uuid.NewString(), Name: doc.Key, Kind: doc.Kind, Type: doc.Type, Salt: salt,
-		About: aboutOf(doc), Version: 1, CreatedAt: at, UpdatedAt: at})
+		About: a.reviewed(models.About{}, doc, author), Version: 1, CreatedAt: at, UpdatedAt: at})
 	a.added[doc.Key] = true
 	a.lines = append(a.lines, Item{Kind: ItemFlag, Key: doc.Key}.String()+": new")
 }
 
-func (a *about) change(flag models.FeatureFlag, doc FlagDocument) {
-	was, is := flag.About, aboutOf(doc)
+func (a *about) change(flag models.FeatureFlag, doc FlagDocument, author string) {
+	was, is := flag.About, a.reviewed(flag.About, doc, author)
 	lines := describeAbout(flag.Name, was, is)
 	if len(lines) == 0 {
 		return
@@ -126,14 +128,16 @@ func list[S ~string](names []S) string {
 
 func aboutOf(doc FlagDocument) models.About {
 	return models.About{Title: doc.Title, Description: doc.Description, Purpose: doc.Purpose, Owner: doc.Owner,
-		Category: doc.Category, Lifecycle: doc.Lifecycle, PlannedRemoval: models.AtOptional(doc.PlannedRemoval)}
+		Category: doc.Category, Lifecycle: cmp.Or(doc.Lifecycle, models.LifecycleActive), PlannedRemoval: models.AtOptional(doc.PlannedRemoval)}
 }
 
-// documentOf gives the part of a flag that environments share.
+// DocumentOf gives the part of a flag that environments share, to be changed and put again.
+func DocumentOf(flag models.FeatureFlag) FlagDocument { return documentOf(flag) }
+
 func documentOf(flag models.FeatureFlag) FlagDocument {
 	return FlagDocument{Key: flag.Name, Title: flag.Title, Description: flag.Description, Purpose: flag.Purpose,
-		Owner: flag.Owner, Category: flag.Category, Lifecycle: flag.Lifecycle, Kind: flag.Kind, Type: flag.Type,
-		Salt: flag.Salt, PlannedRemoval: flag.PlannedRemoval.Optional()}
+		Owner: flag.Owner, Category: flag.Category, Lifecycle: lifecycleOf(flag), Kind: flag.Kind, Type: flag.Type,
+		Salt: flag.Salt, PlannedRemoval: flag.PlannedRemoval.Optional(), KeepUntil: flag.KeepUntil.Optional()}
 }
 
 // store writes what has changed.

@@ -12,7 +12,7 @@ import (
 func (d *draft) check() {
 	after := d.definition()
 	for _, problem := range compile(after) {
-		if d.about.reported(problem) {
+		if d.about.reported(problem) || d.saidOfArchiving(problem) {
 			continue
 		}
 		if d.puts(problem, after) || !d.hadBefore(problem, after) {

@@ -169,5 +169,6 @@ func describeAbout(key string, was, is models.About) []string {
 	l.change("category", was.Category, is.Category)
 	l.change("lifecycle", was.Lifecycle, is.Lifecycle)
 	l.change("planned removal", moment(was.PlannedRemoval.Optional()), moment(is.PlannedRemoval.Optional()))
+	l.change("reviewed, keep until", moment(was.KeepUntil.Optional()), moment(is.KeepUntil.Optional()))
 	return l.all
 }

@@ -20,11 +20,12 @@ type FlagDocument struct {
 	Purpose        string
 	Owner          string
 	Category       string
-	Lifecycle      string
+	Lifecycle      string // deprecated or, which is the same as empty, active
 	Kind           ruleset.Kind
 	Type           ruleset.Type
 	Salt           string     // empty: chosen at creation
 	PlannedRemoval *time.Time // nil: none is planned
+	KeepUntil      *time.Time // somebody looked at it, and it is to stay until then; nil: the last review stays as it was
 }
 
 // EnvironmentDocument is what decides values in one environment.

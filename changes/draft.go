@@ -32,6 +32,7 @@ type draft struct {
 	before         models.Rows
 	problemsBefore map[ruleset.Problem]bool // nil until asked for
 
+	required  []string            // flags that the change would archive, and others require
 	places    map[overrideKey]int // of the overrides in the document that is imported, from 1
 	problems  []Problem
 	conflicts []Conflict
@@ -55,6 +56,7 @@ type source interface {
 	RowsAt(ctx context.Context, environment string, n int64) (models.Rows, error)
 	FlagsByKey(ctx context.Context) (map[string]models.FeatureFlag, error)
 	Now(ctx context.Context) (time.Time, error)
+	FlagSpans(ctx context.Context, environment string, features []string) ([]models.FlagSpan, error)
 }
 
 // begin reads what is live in an environment.
@@ -85,6 +87,14 @@ func newDraft(environment models.Environment, rows models.Rows, about *about, au
 		plans:    newTable(rows.Plans, func(row models.Plan) string { return row.Key }, models.Plan.Same),
 		segments: newTable(rows.Segments, func(row models.Segment) string { return row.Key }, models.Segment.Same),
 	}
+}
+
+// make makes edits, and refuses what they would take away that is still needed.
+func (d *draft) make(ctx context.Context, from source, edits []Edit) error {
+	for _, edit := range edits {
+		edit.apply(d)
+	}
+	return d.checkArchiving(ctx, from)
 }
 
 // empty reports whether the change makes nothing different.

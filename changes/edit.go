@@ -167,7 +167,7 @@ func (d *draft) editAbout(doc FlagDocument, base int64) {
 		at.Version, at.Theirs = flag.Version, documentOf(flag)
 	}
 	if d.isAt(at, base) {
-		d.about.put(doc)
+		d.about.put(doc, d.author)
 	}
 }
 

@@ -92,7 +92,7 @@ func (im *importing) putAbout() {
 			continue
 		}
 		seen[flag.Key] = true
-		im.about.put(flag)
+		im.about.put(flag, im.options.Author)
 	}
 }
 
@@ -115,6 +115,9 @@ func (im *importing) putEnvironment(ctx context.Context, environments []models.E
 			return err
 		}
 		d.put(doc)
+		if err := d.checkArchiving(ctx, im.tx); err != nil {
+			return err
+		}
 		im.drafts = append(im.drafts, d)
 		return nil
 	}

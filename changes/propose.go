@@ -38,8 +38,8 @@ func (c *Changes) Propose(ctx context.Context, p Proposal) (done Proposed, err e
 			return err
 		}
 		for i, d := range drafts {
-			for _, edit := range p.Changes[i].Edits {
-				edit.apply(d)
+			if err := d.make(ctx, tx, p.Changes[i].Edits); err != nil {
+				return err
 			}
 		}
 		if err := settle(drafts); err != nil {

@@ -46,8 +46,8 @@ func (c *Changes) PublishAll(ctx context.Context, all []Change) (published []Pub
 			return err
 		}
 		for i, d := range drafts {
-			for _, edit := range all[i].Edits {
-				edit.apply(d)
+			if err := d.make(ctx, tx, all[i].Edits); err != nil {
+				return err
 			}
 		}
 		if err := settle(drafts); err != nil {

@@ -61,8 +61,8 @@ func (r *Request) applyStep(ctx context.Context, tx *models.Tx, environment mode
 		return Published{}, err
 	}
 	d.approved = true
-	for _, edit := range r.Steps[i].Edits {
-		edit.apply(d)
+	if err := d.make(ctx, tx, r.Steps[i].Edits); err != nil {
+		return Published{}, err
 	}
 	if err := settle([]*draft{d}); err != nil {
 		return Published{}, err

@@ -33,7 +33,7 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 		return err
 	}
 	for i := range content.Steps {
-		if content.Steps[i].Edits, err = d.plan(content.Steps[i].Edits); err != nil {
+		if content.Steps[i].Edits, err = d.plan(ctx, tx, content.Steps[i].Edits); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 		if i == 0 && d.empty() && !d.recall && content.Recurrence == nil {
@@ -44,9 +44,9 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 }
 
 // plan applies edits to the draft, and gives back those that have to be approved.
-func (d *draft) plan(edits []Edit) ([]Edit, error) {
-	for _, edit := range edits {
-		edit.apply(d)
+func (d *draft) plan(ctx context.Context, tx *models.Tx, edits []Edit) ([]Edit, error) {
+	if err := d.make(ctx, tx, edits); err != nil {
+		return nil, err
 	}
 	return withoutAbout(edits), settle([]*draft{d})
 }
@@ -95,8 +95,8 @@ func (c *Changes) Preview(ctx context.Context, all []Change) ([]Preview, error) 
 		if err != nil {
 			return nil, err
 		}
-		for _, edit := range change.Edits {
-			edit.apply(d)
+		if err := d.make(ctx, c.store, change.Edits); err != nil {
+			return nil, err
 		}
 		problems := mistakesOf([]*draft{d})
 		previews[i] = Preview{Environment: environment, Lines: d.describe(), Before: d.before.Definition(about.byID), After: d.definition(),

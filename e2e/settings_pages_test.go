@@ -41,6 +41,7 @@ var settingsPages = []string{
 	"/changes", "/changes/development", "/changes/production/1",
 	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
 	"/alerts/channels/{channel}/roll", "/alerts/watches/new", "/watch/production?flag=new-home",
+	"/review", "/review?reason=removal&in=production", "/review?show=kept", "/flags?stale=on",
 	"/health", "/me", "/me/tokens/new", "/people", "/people/tokens",
 }
 

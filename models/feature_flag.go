@@ -30,17 +30,30 @@ type About struct {
 	Purpose        string
 	Owner          string
 	Category       string
-	Lifecycle      string
-	PlannedRemoval *Time // nil: none is planned
+	Lifecycle      string // LifecycleActive or LifecycleDeprecated
+	PlannedRemoval *Time  // nil: none is planned
+
+	ReviewedAt *Time // when somebody last said that it is still needed; nil: nobody did
+	ReviewedBy string
+	KeepUntil  *Time // until when it is to stay without being asked about
 }
+
+// How far a flag has come. Archived is no such state: a flag is archived in each environment by itself.
+const (
+	LifecycleActive     = "active"
+	LifecycleDeprecated = "deprecated" // still working, and to be used in nothing new
+)
+
+// Lifecycles are the states, in the order in which they are offered.
+func Lifecycles() []string { return []string{LifecycleActive, LifecycleDeprecated} }
 
 func (FeatureFlag) TableName() string { return "feature_flags" }
 
 // FlagsByKey returns the global part of all flags, by key.
 func (r reader) FlagsByKey(ctx context.Context) (map[string]FeatureFlag, error) {
-	columns := []string{"id", "name", "kind", "type", "salt", "title", "description", "purpose", "owner", "category", "lifecycle", "planned_removal", "version", "created_at", "updated_at"}
+	columns := []string{"id", "name", "kind", "type", "salt", "title", "description", "purpose", "owner", "category", "lifecycle", "planned_removal", "reviewed_at", "reviewed_by", "keep_until", "version", "created_at", "updated_at"}
 	rows, err := scanned(r.with(ctx).Model(&FeatureFlag{}).Select(columns), func(f *FeatureFlag) []any {
-		return []any{&f.ID, &f.Name, &f.Kind, &f.Type, &f.Salt, &f.Title, &f.Description, &f.Purpose, &f.Owner, &f.Category, &f.Lifecycle, &f.PlannedRemoval, &f.Version, &f.CreatedAt, &f.UpdatedAt}
+		return []any{&f.ID, &f.Name, &f.Kind, &f.Type, &f.Salt, &f.Title, &f.Description, &f.Purpose, &f.Owner, &f.Category, &f.Lifecycle, &f.PlannedRemoval, &f.ReviewedAt, &f.ReviewedBy, &f.KeepUntil, &f.Version, &f.CreatedAt, &f.UpdatedAt}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the flags: %w", err)
@@ -98,7 +111,7 @@ func (tx *Tx) AddFlags(ctx context.Context, flags []FeatureFlag) error {
 // UpdateFlag stores what people write about a flag, and counts its version up.
 func (tx *Tx) UpdateFlag(ctx context.Context, flag FeatureFlag) error {
 	err := tx.with(ctx).Model(&FeatureFlag{}).Where("id = ?", flag.ID).
-		Select("Title", "Description", "Purpose", "Owner", "Category", "Lifecycle", "PlannedRemoval", "Version", "UpdatedAt").
+		Select("Title", "Description", "Purpose", "Owner", "Category", "Lifecycle", "PlannedRemoval", "ReviewedAt", "ReviewedBy", "KeepUntil", "Version", "UpdatedAt").
 		Updates(&flag).Error
 	if err != nil {
 		return fmt.Errorf("change flag %q: %w", flag.Name, err)

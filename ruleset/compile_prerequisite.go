@@ -5,6 +5,11 @@ import (
 	"strings"
 )
 
+// ArchivedPrerequisite is what is said of a prerequisite that is archived.
+func ArchivedPrerequisite(key string) string {
+	return fmt.Sprintf("flag %q is archived: it is never served", key)
+}
+
 // checkPrerequisites refuses prerequisites that cannot be met or that go in a circle. A flag with such a mistake is
 // set aside in this revision; the compiled flag itself may be shared with others.
 func (c *compiler) checkPrerequisites(nodes []node) {
@@ -47,7 +52,7 @@ func (p *prerequisites) check(i int) {
 		target, live := p.index[required.Flag]
 		switch {
 		case !live && p.byKey[required.Flag] != nil:
-			p.refuse(i, path+".flag", "flag %q is archived: it is never served", required.Flag)
+			p.refuse(i, path+".flag", "%s", ArchivedPrerequisite(required.Flag))
 		case !live:
 			p.refuse(i, path+".flag", "there is no flag %q in this environment", required.Flag)
 		case p.nodes[target].flag.malformed == "" && p.nodes[target].flag.variantNamed(required.Variant) == noVariant:

@@ -195,7 +195,7 @@ func TestMarkupInAnyTextOfAFlagStaysText(t *testing.T) {
 		return p
 	}
 	eve.Submits(eve.Opens("/new-flag"), "/new-flag", aFlag("key", "evil", "type", "string", "title", evil, "description", evil, "purpose", evil, "owner", evil, "category", evil,
-		"lifecycle", evil, "variant.name", "a", "variant.value", "</textarea>"+evil)...).Is(http.StatusOK)
+		"variant.name", "a", "variant.value", "</textarea>"+evil)...).Is(http.StatusOK)
 	eve.Submits(eve.Opens("/flags/evil/development/enable"), "/enable", "reason", evil).Is(http.StatusOK)
 	base := clean(eve.Opens("/flags/evil/development"))
 	if value := base.Find("pre.value").First().Text(); value != "</textarea>"+evil {

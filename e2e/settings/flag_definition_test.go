@@ -26,8 +26,8 @@ func TestADefinitionIsEdited(t *testing.T) {
 	eve := site.As("editor")
 	form := eve.Opens("/flags/new-home/edit")
 	eve.Submits(form, "/edit", "title", "", "purpose", " ", "planned_removal", "").Is(http.StatusUnprocessableEntity).Sees("3 things need your attention")
-	eve.Submits(form, "/edit", "title", "The home page", "lifecycle", "rolling out", "planned_removal", "2027-04-02").
-		Is(http.StatusOK).Sees("The definition of The home page is saved", "rolling out", "2 Apr 2027")
+	eve.Submits(form, "/edit", "title", "The home page", "lifecycle", "deprecated", "planned_removal", "2027-04-02").
+		Is(http.StatusOK).Sees("The definition of The home page is saved", "Deprecated", "2 Apr 2027")
 	if got := heads(t, site); got != [3]int64{1, 1, 1} {
 		t.Errorf("what changes no value made revisions: %v", got)
 	}

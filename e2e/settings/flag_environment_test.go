@@ -178,7 +178,7 @@ func TestAFlagIsArchivedUnlessOthersNeedItAndComesBack(t *testing.T) {
 	needs := eve.Submits(eve.Opens("/flags/checkout/development/settings"), "/settings", "do", "prerequisite-add")
 	eve.Submits(needs, "/settings", "prerequisite.flag", "new-home", "prerequisite.variant", "on").Is(http.StatusOK)
 	dialog := eve.Opens("/flags/new-home/development/archive").Sees("Other flags require it", "checkout")
-	eve.Submits(dialog, "/archive").Is(http.StatusUnprocessableEntity).Sees("This was not saved", `flag "new-home" is archived`)
+	eve.Submits(dialog, "/archive").Is(http.StatusUnprocessableEntity).Sees("This was not saved", "it cannot be archived while other flags require it: checkout")
 	eve.Submits(eve.Opens("/flags/checkout/development/settings"), "/settings", "prerequisite.flag", "", "prerequisite.variant", "").Is(http.StatusOK)
 	eve.Submits(dialog, "/archive").Is(http.StatusOK).Sees("new-home is archived in Development.", "Bring back")
 	if !stored(t, site, "development", "new-home").Archived || stored(t, site, "production", "new-home").Archived {

@@ -57,7 +57,7 @@ func TestTheListIsSearchedFilteredAndSorted(t *testing.T) {
 		"category=checkout":                    {"checkout"},
 		"tier=pro":                             {"reports"},
 		"tier=-":                               {"new-home", "winter-look", "checkout"},
-		"lifecycle=-&kind=premium":             {"reports"},
+		"lifecycle=active&kind=premium":        {"reports"},
 		"status=everyone&in=production":        {"reports", "winter-look"},
 		"status=off":                           {"new-home", "checkout"}, // in any environment
 		"status=partial&in=development":        {"new-home", "checkout"},

@@ -225,7 +225,7 @@ func TestWhatPeopleWroteIsNeverMarkupInListsAndFeeds(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
 	publishes(t, site, "development", evil, evil,
-		changes.PutFlag{About: &changes.FlagDocument{Key: "new-home", Title: evil, Description: evil, Purpose: evil, Owner: evil, Category: evil, Lifecycle: evil}, AboutBase: 1},
+		changes.PutFlag{About: &changes.FlagDocument{Key: "new-home", Title: evil, Description: evil, Purpose: evil, Owner: evil, Category: evil}, AboutBase: 1},
 		changes.PutPlan{Plan: ruleset.Plan{Key: "evil", Title: evil, Rank: 50}},
 		changes.PutSegment{Segment: ruleset.Segment{Key: "evil", Title: evil, When: ruleset.Condition{Attribute: evil, Operator: ruleset.Exists}}},
 		changes.PutOverride{Override: ruleset.Override{Flag: "new-home", User: evil, Variant: "on", Reason: evil}})

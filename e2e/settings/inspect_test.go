@@ -45,8 +45,8 @@ func switches(t *testing.T, site *settingstest.Site, key string, on bool) int64 
 	return published.Number
 }
 
-// ages moves all that was published, and what tenants bought, into the past: nobody can wait for pins in a test.
-func ages(t *testing.T, store *models.Store, by time.Duration) {
+// agesHistory moves all that was published, and what tenants bought, into the past: nobody can wait for pins in a test.
+func agesHistory(t *testing.T, store *models.Store, by time.Duration) {
 	t.Helper()
 	db, err := store.SQL()
 	if err != nil {
@@ -76,9 +76,9 @@ func TestThePastShowsEachRevisionThatAPinCouldHaveHeld(t *testing.T) {
 		site := settingstest.On(t, store)
 		site.Sample()
 		first := switches(t, site, "new-home", false)
-		ages(t, store, time.Hour)
+		agesHistory(t, store, time.Hour)
 		second := switches(t, site, "new-home", true)
-		ages(t, store, time.Minute)
+		agesHistory(t, store, time.Minute)
 		ann := site.As("viewer")
 
 		at := publishedAt(t, store, "development", second).Add(30 * time.Second)
@@ -120,12 +120,12 @@ func TestThePastShowsEachRevisionThatAPinCouldHaveHeld(t *testing.T) {
 func TestAKillIsSeenUnderEveryPinOfItsMoment(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
-	ages(t, site.Store, time.Hour)
+	agesHistory(t, site.Store, time.Hour)
 	killed, err := site.Changes.Kill(t.Context(), "development", "winter-look", "ada", "it is too cold")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ages(t, site.Store, time.Minute)
+	agesHistory(t, site.Store, time.Minute)
 	at := publishedAt(t, site.Store, "development", killed.Number)
 	page := site.As("viewer").Opens("/inspect?at=" + then(at) + "&in=development&user=u-zoe")
 	page.Sees("all the same under each pin")
@@ -138,13 +138,13 @@ func TestARecallLeavesNoPinBehindIt(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
 	switches(t, site, "new-home", false)
-	ages(t, site.Store, time.Hour)
+	agesHistory(t, site.Store, time.Hour)
 	switches(t, site, "new-home", true)
 	recalled, err := site.Changes.Recall(t.Context(), "development", "ada", "now")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ages(t, site.Store, time.Minute)
+	agesHistory(t, site.Store, time.Minute)
 	at := publishedAt(t, site.Store, "development", recalled.Number)
 	site.As("viewer").Opens("/inspect?at=" + then(at) + "&in=development&user=u-ann").Sees(fmt.Sprintf("By revision %d: no pin could", recalled.Number))
 }
@@ -159,7 +159,7 @@ func TestWhatATenantHadThenDecides(t *testing.T) {
 		if err := store.AddAddOn(t.Context(), "t-acme", "reports", "billing"); err != nil {
 			t.Fatal(err)
 		}
-		ages(t, store, time.Hour)
+		agesHistory(t, store, time.Hour)
 		if err := store.EndAddOn(t.Context(), "t-acme", "reports", "billing"); err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestTheInspectorTakesWhateverAnAddressHolds(t *testing.T) {
 func TestAFlagThatWasArchivedIsSaidToBe(t *testing.T) {
 	site := settingstest.New(t)
 	site.Sample()
-	ages(t, site.Store, time.Hour)
+	agesHistory(t, site.Store, time.Hour)
 	versions, err := site.Changes.Versions(t.Context(), "development")
 	if err != nil {
 		t.Fatal(err)

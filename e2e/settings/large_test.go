@@ -29,7 +29,7 @@ func largeDocument() changes.Document {
 		planned := time.Date(2027, time.Month(1+n%12), 1, 0, 0, 0, 0, time.UTC)
 		doc.Flags = append(doc.Flags, changes.FlagDocument{Key: largeKey(n), Title: fmt.Sprintf("Flag %04d", n),
 			Description: fmt.Sprintf("Shows another way to look at the rentals of part %d, with a map beside it", n%25), Purpose: "More bookings",
-			Owner: fmt.Sprintf("team-%d", n%20), Category: fmt.Sprintf("part-%d", n%25), Lifecycle: []string{"draft", "active", "retiring"}[n%3],
+			Owner: fmt.Sprintf("team-%d", n%20), Category: fmt.Sprintf("part-%d", n%25), Lifecycle: []string{"", "active", "deprecated"}[n%3],
 			Kind: ruleset.Kinds[n%4], Type: ruleset.Boolean, PlannedRemoval: &planned})
 	}
 	for i, name := range []string{"development", "staging", "production"} {

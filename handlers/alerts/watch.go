@@ -26,8 +26,11 @@ type watchRow struct {
 }
 
 func eventsTitle(events string) string {
-	if events == models.AlertKills {
+	switch events {
+	case models.AlertKills:
 		return "Kills and lifts"
+	case models.AlertReviews:
+		return "Flags to review, once a week"
 	}
 	return "Every change"
 }
@@ -135,7 +138,7 @@ func watch(c *shell.Context, form *shell.Form, environment, flag string) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	events := form.Get("events")
-	if events != models.AlertKills && events != models.AlertAll {
+	if events != models.AlertKills && events != models.AlertAll && events != models.AlertReviews {
 		form.Refuse("events", "Choose what the channel hears of.")
 	}
 	switch {

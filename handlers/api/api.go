@@ -21,6 +21,7 @@ func Register(a *shell.App) {
 	a.API("POST", "/api/environments/:env/flags/:key/lift", approver, lift)
 	a.API("POST", "/api/environments/:env/flags/:key/enable", editor, setEnabled(true))
 	a.API("POST", "/api/environments/:env/flags/:key/disable", editor, setEnabled(false))
+	a.API("PUT", "/api/references", shell.Anywhere(access.Editor), putReferences)
 }
 
 // Me is on whose behalf a token asks, and what it may do.

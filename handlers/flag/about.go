@@ -18,24 +18,18 @@ import (
 )
 
 // known are what other flags have where people write freely, so that they need not write it anew.
-type known struct{ Owners, Categories, Lifecycles []string }
-
-// lifecycles are offered beside those that are in use.
-func lifecycles() []string { return []string{"building", "rolling out", "permanent", "to be removed"} }
+type known struct{ Owners, Categories []string }
 
 func knownOf(flags *catalog.Flags) known {
-	owners, categories, stages := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	owners, categories := map[string]bool{}, map[string]bool{}
 	for _, flag := range flags.ByKey {
-		owners[flag.Owner], categories[flag.Category], stages[flag.Lifecycle] = true, true, true
-	}
-	for _, stage := range lifecycles() {
-		stages[stage] = true
+		owners[flag.Owner], categories[flag.Category] = true, true
 	}
 	sorted := func(set map[string]bool) []string {
 		delete(set, "")
 		return slices.Sorted(maps.Keys(set))
 	}
-	return known{sorted(owners), sorted(categories), sorted(stages)}
+	return known{sorted(owners), sorted(categories)}
 }
 
 // aboutField is one of the fields that all environments share, as forms and conflicts call it.
@@ -69,6 +63,9 @@ func readAbout(f *shell.Form, key string) changes.FlagDocument {
 			f.Refuse(field.name, "This is too long: at most "+strconv.Itoa(field.max)+" characters are allowed.")
 		}
 		*field.of(&doc) = text
+	}
+	if doc.Lifecycle != "" && !slices.Contains(models.Lifecycles(), doc.Lifecycle) {
+		f.Refuse("lifecycle", "Choose active or deprecated.")
 	}
 	doc.PlannedRemoval = f.Date("planned_removal")
 	return doc
@@ -167,10 +164,18 @@ func editable(c *shell.Context, page shell.Page) (in []models.Environment) {
 func aboutConflict(theirs, yours changes.FlagDocument) views.Conflict {
 	conflict := views.Conflict{What: "The definition of " + yours.Key}
 	for _, field := range aboutFields() {
-		conflict.Lines = append(conflict.Lines, views.ConflictLine{Field: field.label, Theirs: *field.of(&theirs), Yours: *field.of(&yours)})
+		conflict.Lines = append(conflict.Lines, views.ConflictLine{Field: field.label, Theirs: shown(field, theirs), Yours: shown(field, yours)})
 	}
 	conflict.Lines = append(conflict.Lines, views.ConflictLine{Field: "Planned removal", Theirs: dateOf(theirs.PlannedRemoval), Yours: dateOf(yours.PlannedRemoval)})
 	return conflict
+}
+
+// shown is a field as a conflict shows it. Documents leave it out that a flag is active.
+func shown(field aboutField, doc changes.FlagDocument) string {
+	if text := *field.of(&doc); text != "" || field.name != "lifecycle" {
+		return text
+	}
+	return models.LifecycleActive
 }
 
 // refused takes it over into the form if a change was refused, or the database could not be reached. It gives the

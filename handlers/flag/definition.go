@@ -18,6 +18,8 @@ type definitionPage struct {
 	Overdue bool // its planned removal has passed
 	Missing bool // purpose or planned removal, as in what was imported
 	In      []definitionIn
+	Review  reviewOf
+	Until   *shell.Form // of the review
 }
 
 // definitionIn is the flag in one environment.
@@ -39,10 +41,13 @@ func showDefinition(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	page := definitionPage{FlagHead: head, MayEdit: len(editable(c, head.Page)) > 0}
+	page := definitionPage{Until: shell.NewForm(), FlagHead: head, MayEdit: len(editable(c, head.Page)) > 0}
 	removal := head.About.PlannedRemoval.Optional()
 	page.Overdue = removal != nil && removal.Before(time.Now())
 	page.Missing = removal == nil || head.About.Purpose == ""
+	if page.Review, err = readReview(c, head.Page, head.About.Name); err != nil {
+		return err
+	}
 	for _, state := range head.States {
 		in := definitionIn{FlagState: state, LastRead: reads[state.Environment.Name]}
 		if state.Flag == nil {

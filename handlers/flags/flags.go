@@ -4,6 +4,7 @@ package flags
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,6 +69,9 @@ func (l *list) show(c *shell.Context) error {
 	rows := assemble(l.texts.of(flags), seen, plans, time.Now())
 	p := page{Page: base, Query: q, Choices: choicesOf(rows, seen, plans), Columns: columnsOf(at, q, seen), Key: keyColumn(at, q), Swapped: swaps(c)}
 	p.Editor = c.Person.Highest() >= access.Editor
+	if err := markStale(ctx, c, base, q, rows); err != nil {
+		return err
+	}
 	p.All, p.Hidden = count(rows, q)
 	rows = slices.DeleteFunc(rows, func(r *row) bool { return !q.admits(r) })
 	sortRows(rows, q)
@@ -107,6 +111,24 @@ func visible(all []*catalog.Environment, person access.Person) (seen []*catalog.
 	return seen
 }
 
+// markStale marks the flags that want a review. Only who asks for them waits until it is found out which they are.
+func markStale(ctx context.Context, c *shell.Context, base shell.Page, q query, rows []*row) (err error) {
+	queue := c.App.Reviews.Known(base.EnvironmentNames())
+	if q.Stale {
+		if queue, err = c.App.Reviews.Queue(ctx, base.EnvironmentNames()); err != nil {
+			return err
+		}
+	}
+	if queue == nil {
+		return nil
+	}
+	for _, r := range rows {
+		item := queue.ByKey[r.Name]
+		r.Stale = item != nil && item.Stale()
+	}
+	return nil
+}
+
 // count tells the flags that are there from those that are archived and hidden.
 func count(rows []*row, q query) (all, hidden int) {
 	for _, r := range rows {
@@ -131,6 +153,7 @@ type row struct {
 	Tier     string   // the same for people; before a row is shown, the first of them
 	Archived bool     // in all environments that have it
 	CanKill  bool     // the person may, somewhere
+	Stale    bool     // it wants a review
 
 	search    string // all words that a search can find
 	sortTitle string

@@ -23,6 +23,7 @@ type query struct {
 	In        string // the environment that Status is about; empty: any
 	Status    string // a catalog.Rollout
 	Archived  bool
+	Stale     bool   // only those that want a review
 	Sort      string // a column; empty: title
 	Down      bool   // the last first
 
@@ -37,7 +38,7 @@ const maxSearch = 500
 func parse(values url.Values, seen []*catalog.Environment) query {
 	get := func(name string) string { return strings.ToValidUTF8(strings.TrimSpace(values.Get(name)), "") }
 	q := query{Search: get("q"), Category: get("category"), Tier: get("tier"), Kind: get("kind"), Owner: get("owner"),
-		Lifecycle: get("lifecycle"), In: get("in"), Status: get("status"), Archived: get("archived") != "", page: get("page")}
+		Lifecycle: get("lifecycle"), In: get("in"), Status: get("status"), Archived: get("archived") != "", Stale: get("stale") != "", page: get("page")}
 	if len(q.Search) > maxSearch {
 		q.Search = strings.ToValidUTF8(q.Search[:maxSearch], "")
 	}
@@ -83,6 +84,9 @@ func (q query) Narrowed() (n int) {
 			n++
 		}
 	}
+	if q.Stale {
+		n++
+	}
 	return n
 }
 
@@ -106,6 +110,9 @@ func address(path string, q query) *url.URL {
 	set("page", q.page)
 	if q.Archived {
 		set("archived", "on")
+	}
+	if q.Stale {
+		set("stale", "on")
 	}
 	parsed, err := url.Parse(path)
 	if err != nil {
@@ -132,7 +139,7 @@ func (q query) finds(r *row) bool {
 
 func (q query) narrows(r *row) bool {
 	return is(q.Category, r.Category) && is(q.Kind, string(r.Kind)) && is(q.Owner, r.Owner) && is(q.Lifecycle, r.Lifecycle) &&
-		q.needsPlan(r) && q.hasStatus(r)
+		q.needsPlan(r) && q.hasStatus(r) && (!q.Stale || r.Stale)
 }
 
 // is reports whether a value is the one asked for; any is if nothing was.

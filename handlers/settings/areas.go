@@ -13,6 +13,7 @@ import (
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/preview"
+	"github.com/toprent/flags/handlers/review"
 	"github.com/toprent/flags/handlers/rules"
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/status"
@@ -27,6 +28,7 @@ func areas() []func(*shell.App) {
 		history.Register,
 		flag.Register,
 		preview.Register,
+		review.Register,
 		rules.Register,
 		segments.Register,
 		subjects.Register,

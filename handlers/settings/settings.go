@@ -23,6 +23,7 @@ import (
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
+	"github.com/toprent/flags/internal/review"
 	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
@@ -152,13 +153,16 @@ func New(config Config) (*Settings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings.New: %w", err)
 	}
+	newest := catalog.New(config.Store)
 	s := &Settings{app: &shell.App{
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
-		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}), Catalog: catalog.New(config.Store), Flags: config.Flags,
-		Directory: config.Directory, Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
+		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}),
+		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory,
+		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,
 	}}
-	s.runs = append(watching, telling.Run, s.app.Impacts.Run, s.warm, s.schedule)
+	letters := review.NewLetters(s.app.Reviews, telling, config.Logger)
+	s.runs = append(watching, telling.Run, letters.Run, s.app.Impacts.Run, s.warm, s.schedule)
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
@@ -207,9 +211,12 @@ func (s *Settings) warm(ctx context.Context) error {
 	if err != nil {
 		return nil // the first page that needs them reads them, and says what is wrong
 	}
-	for _, environment := range environments {
+	names := make([]string, len(environments))
+	for i, environment := range environments {
 		environment.Revision()
+		names[i] = environment.Name
 	}
+	_, _ = s.app.Reviews.Queue(ctx, names) // likewise
 	return nil
 }
 

@@ -18,6 +18,8 @@ func (e Event) headline() string {
 	switch e.Kind {
 	case "test":
 		return "TEST: " + clean(e.Author) + " asked for this message, to see whether alerts arrive here. They do."
+	case reviewEvent:
+		return e.reviewHeadline()
 	case "kill":
 		what = "KILLED " + e.flagList() + " in " + e.Environment
 	case "lift":
@@ -50,6 +52,9 @@ func (e Event) changes() []string {
 		return nil // the headline says it
 	}
 	var lines []string
+	if e.Kind == reviewEvent {
+		return shortened(e.reviewLines())
+	}
 	for _, kind := range []struct {
 		name  string
 		items []Change
@@ -58,6 +63,10 @@ func (e Event) changes() []string {
 			lines = append(lines, strings.TrimSuffix(kind.name+" "+item.Key+": "+strings.Join(item.What, ", "), ": "))
 		}
 	}
+	return shortened(lines)
+}
+
+func shortened(lines []string) []string {
 	if more := len(lines) - mostChanges; more > 0 {
 		lines = append(lines[:mostChanges], fmt.Sprintf("and %d more", more))
 	}

@@ -13,9 +13,9 @@ import (
 var ErrThere = errors.New("the channel watches this already")
 
 // Watch makes a channel hear of an environment (empty: all) and of a flag (empty: all) from now on; events is
-// models.AlertKills or models.AlertAll. A channel or flag that is not there is models.ErrNotFound.
+// models.AlertKills, models.AlertAll or models.AlertReviews. A channel or flag that is not there is models.ErrNotFound.
 func (a *Alerts) Watch(ctx context.Context, channel, environment, flag, events, by string) error {
-	if events != models.AlertKills && events != models.AlertAll {
+	if events != models.AlertKills && events != models.AlertAll && events != models.AlertReviews {
 		return models.ErrNotFound
 	}
 	return a.store.Write(ctx, func(tx *models.Tx) error {

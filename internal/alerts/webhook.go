@@ -15,7 +15,7 @@ import (
 // Payload is the body of a signed webhook.
 type Payload struct {
 	ID   string      `json:"id"`
-	Type string      `json:"type"` // flag.killed, flag.lifted, revision.published or test
+	Type string      `json:"type"` // flag.killed, flag.lifted, revision.published, flags.review or test
 	Time time.Time   `json:"timestamp"`
 	Data PayloadData `json:"data"`
 }
@@ -24,7 +24,7 @@ type Payload struct {
 type PayloadData struct {
 	Environment string          `json:"environment,omitempty"`
 	Revision    int64           `json:"revision,omitempty"`
-	Kind        string          `json:"kind"` // publish, kill, lift, import, recall or test
+	Kind        string          `json:"kind"` // publish, kill, lift, import, recall, review or test
 	Author      string          `json:"author"`
 	Reason      string          `json:"reason"`
 	Flags       []PayloadChange `json:"flags"`
@@ -54,6 +54,8 @@ func (e Event) eventType() string {
 		return "flag.killed"
 	case "lift":
 		return "flag.lifted"
+	case reviewEvent:
+		return "flags.review"
 	case "test":
 		return "test"
 	}

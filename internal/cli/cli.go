@@ -26,6 +26,7 @@ type commands struct {
 	Kill    kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
 	Lift    lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
 	Recall  recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
+	Scan    scan       `cmd:"" help:"Find where code uses flags: flags without a use, uses without a flag."`
 }
 
 // streams are where a command reads and writes.

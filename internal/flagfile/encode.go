@@ -142,6 +142,7 @@ func (e *encoder) encodeFlag(d changes.FlagDocument, in map[string]*ruleset.Flag
 	b.text("type", string(d.Type))
 	b.text("lifecycle", d.Lifecycle)
 	b.date("planned_removal", d.PlannedRemoval)
+	b.date("keep_until", d.KeepUntil)
 	b.text("salt", d.Salt)
 	f := &flag{document: d, common: shared(in)}
 	b.shareable(shareable{}, f.common)

@@ -2,6 +2,7 @@ package flagfile
 
 import (
 	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -31,7 +32,7 @@ type flagEntry struct {
 
 var shareableFields = []string{"variants", "tier_required", "client_visible", "archived"}
 
-var globalFields = []string{"key", "title", "description", "purpose", "owner", "category", "lifecycle", "kind", "type",
+var globalFields = []string{"key", "title", "description", "purpose", "owner", "category", "lifecycle", "keep_until", "kind", "type",
 	"salt", "planned_removal", "environments"}
 
 var entryFields = []string{"enabled", "killed", "off", "otherwise", "default", "prerequisites", "rules"}
@@ -72,13 +73,24 @@ func (p place) readFlag(n *node) (*flag, bool) {
 	return out, ok
 }
 
+// lifecycle reads how far a flag has come. Active is what a flag is that says nothing.
+func (f fields) lifecycle() string {
+	if n := f.value("lifecycle"); n != nil && n.kind == text && n.text == "" {
+		return ""
+	}
+	if state := f.word("lifecycle", models.Lifecycles()); state != models.LifecycleActive {
+		return state
+	}
+	return ""
+}
+
 func (f fields) readGlobal(key string) changes.FlagDocument {
 	d := changes.FlagDocument{
 		Key: key, Title: f.text("title"), Description: f.text("description"), Purpose: f.text("purpose"),
-		Owner: f.text("owner"), Category: f.text("category"), Lifecycle: f.text("lifecycle"), Salt: f.text("salt"),
+		Owner: f.text("owner"), Category: f.text("category"), Lifecycle: f.lifecycle(), Salt: f.text("salt"),
 		Kind:           ruleset.Kind(f.word("kind", words(ruleset.Kinds))),
 		Type:           ruleset.Type(f.word("type", words(ruleset.Types))),
-		PlannedRemoval: f.date("planned_removal"),
+		PlannedRemoval: f.date("planned_removal"), KeepUntil: f.date("keep_until"),
 	}
 	if d.Title == "" {
 		d.Title = key

@@ -215,8 +215,11 @@ func drawCondition(t *rapid.T, depth int) ruleset.Condition {
 func drawFlag(t *rapid.T, d *changes.Document, key string) {
 	removal := time.Date(2026+rapid.IntRange(0, 3).Draw(t, "year"), 5, 1, 0, 0, 0, 0, time.UTC)
 	doc := changes.FlagDocument{Key: key, Title: texts().Draw(t, "title"), Description: maybe(t, texts()), Purpose: texts().Draw(t, "purpose"),
-		Owner: maybe(t, texts()), Category: maybe(t, texts()), Lifecycle: maybe(t, texts()), Salt: maybe(t, texts()),
+		Owner: maybe(t, texts()), Category: maybe(t, texts()), Lifecycle: rapid.SampledFrom([]string{"", "deprecated"}).Draw(t, "lifecycle"), Salt: maybe(t, texts()),
 		Kind: rapid.SampledFrom(ruleset.Kinds).Draw(t, "kind"), Type: rapid.SampledFrom(ruleset.Types).Draw(t, "type"), PlannedRemoval: &removal}
+	if rapid.Bool().Draw(t, "reviewed") {
+		doc.KeepUntil = &removal
+	}
 	d.Flags = append(d.Flags, doc)
 	common := drawShareable(t, doc.Type)
 	for i := range d.Environments {

@@ -23,6 +23,7 @@ type Page struct {
 	Environments []models.Environment // those that the person may see, in their order
 	Environment  string               // the one that the page is about; empty: none, or all
 	Nav          []Link
+	Reviews      int // flags that want a review, as far as is known
 }
 
 // Link is an entry of the navigation.
@@ -55,6 +56,9 @@ func (c *Context) bare(title, area string) Page {
 			}
 		}
 		p.Nav = c.nav(p.Environments)
+		if known := a.Reviews.Known(p.EnvironmentNames()); known != nil {
+			p.Reviews = len(known.Stale)
+		}
 	}
 	return p
 }
@@ -89,6 +93,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"inspect", "Inspector", "eye", a.Link("inspect")},
 		{"environments", "Environments", "server", a.Link("environments")},
 		{"changes", "Changes", "history", a.Link("changes")},
+		{"review", "Review", "badge-check", a.Link("review")},
 		{"health", "Health", "activity", a.Link("health")},
 	}
 	if c.Person.In(access.Everywhere) >= access.Admin {
@@ -123,6 +128,15 @@ func (p Page) Asks(environment string) bool {
 		}
 	}
 	return false
+}
+
+// EnvironmentNames are the names of the environments that the person may see.
+func (p Page) EnvironmentNames() []string {
+	names := make([]string, len(p.Environments))
+	for i, e := range p.Environments {
+		names[i] = e.Name
+	}
+	return names
 }
 
 // At is a time for people, in the reader's zone.

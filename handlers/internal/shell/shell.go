@@ -19,6 +19,7 @@ import (
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
+	"github.com/toprent/flags/internal/review"
 	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
@@ -34,6 +35,7 @@ type App struct {
 	Directory *directory.Directory        // who was seen; never nil
 	Alerts    *alerts.Alerts
 	Impacts   *impact.Counter // of changes that are shown before they are made
+	Reviews   *review.Reviews // which flags have outlived their use
 	Log       *slog.Logger
 
 	// Person says who is asking; ErrNotSignedIn if nobody is.

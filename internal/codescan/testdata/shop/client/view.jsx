@@ -1,0 +1,1 @@
+export const View = () => <p>Don't {flags.isEnabled("in-jsx") && <b>it's</b>}</p>;

@@ -1,0 +1,5 @@
+package keys
+
+const prefix = "checkout-"
+
+const Checkout = prefix + "v2"

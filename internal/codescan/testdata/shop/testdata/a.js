@@ -1,0 +1,1 @@
+flags.isEnabled("skipped-folder")
