@@ -144,12 +144,12 @@ func TestAMigrationFlagStaysForThirtyDaysAfterItReachedEveryoneByEverySideDoor(t
 		ages(t, store, 29)
 		doors := map[string]func(environment string) error{
 			"archive": func(environment string) error {
-				_, err := site.Changes.Publish(t.Context(), changes.Change{Environment: environment, Author: "test", Edits: []changes.Edit{changes.ArchiveFlag{Key: "new-store", Base: versionOf(t, site, environment)}}})
+				_, err := site.Changes.Publish(t.Context(), changes.Change{Environment: environment, Author: "test", Edits: []changes.Edit{changes.ArchiveFlag{Key: "new-store", Base: aboutVersionOf(t, site, environment)}}})
 				return err
 			},
 			"put": func(environment string) error {
 				flag := ruleset.Flag{Key: "new-store", Archived: true, Off: "off", Otherwise: "off"}
-				_, err := site.Changes.Publish(t.Context(), changes.Change{Environment: environment, Author: "test", Edits: []changes.Edit{changes.PutFlag{Flag: &flag, Base: versionOf(t, site, environment)}}})
+				_, err := site.Changes.Publish(t.Context(), changes.Change{Environment: environment, Author: "test", Edits: []changes.Edit{changes.PutFlag{Flag: &flag, Base: aboutVersionOf(t, site, environment)}}})
 				return err
 			},
 			"import": func(environment string) error {
@@ -183,7 +183,7 @@ func TestAMigrationFlagStaysForThirtyDaysAfterItReachedEveryoneByEverySideDoor(t
 	})
 }
 
-func versionOf(t *testing.T, site *settingstest.Site, environment string) int64 {
+func aboutVersionOf(t *testing.T, site *settingstest.Site, environment string) int64 {
 	t.Helper()
 	all, err := site.Changes.Versions(t.Context(), environment)
 	if err != nil {
