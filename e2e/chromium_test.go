@@ -125,6 +125,13 @@ func (b tab) follows(script string) {
 	})
 }
 
+// confirms goes on from the page that shows what a form would do.
+func (b tab) confirms() {
+	b.t.Helper()
+	b.sees(`document.querySelector("form[data-review]") != null`)
+	b.follows(`document.querySelector("form[data-review] footer button[value=yes]").click()`)
+}
+
 // comesToFront shows the tab and hides the one that was in front.
 func (b tab) comesToFront() {
 	b.t.Helper()

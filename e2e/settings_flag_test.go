@@ -98,6 +98,7 @@ func TestAFlagWithVariantsIsCreatedInABrowser(t *testing.T) {
 	p.sees(`document.querySelector('input[name=otherwise]:checked').value === "0" && document.querySelector('input[name=off]:checked').value === "1"`)
 	p.sees(`document.querySelector("#variant-name-0").getAttribute("aria-label") === "Name of variant 1"`)
 	p.follows(`document.querySelector("#new-flag p.actions button").click()`)
+	p.confirms()
 	p.sees(`location.pathname === "/settings/flags/list-size" && document.body.textContent.includes("Size of lists is created")`)
 	p.wantVariants("list-size")
 
@@ -147,6 +148,7 @@ func TestAFlagWithVariantsIsCreatedWithoutScripts(t *testing.T) {
 	p.writes("#purpose", "Find out how much people read")
 	p.writes("#planned_removal", "2027-05-01")
 	p.follows(`document.querySelector("#new-flag p.actions button").click()`)
+	p.confirms()
 	p.sees(`location.pathname === "/settings/flags/list-size" && document.body.textContent.includes("Size of lists is created")`)
 	p.wantVariants("list-size")
 

@@ -51,6 +51,7 @@ func travels(t *testing.T, ada tab, url string) {
 	ada.fills("#planned_removal", "2027-06-30")
 	ada.runs(`document.querySelector("#client_visible").checked = true`)
 	ada.follows(`document.querySelector("#new-flag .actions button").click()`)
+	ada.confirms()
 	ada.sees(`location.pathname == "/settings/flags/whole-way"`)
 
 	ada.opens(url + "/settings/flags/whole-way/development")
@@ -64,6 +65,7 @@ func travels(t *testing.T, ada tab, url string) {
 	ada.fills(`[data-f="share"]`, "10")
 	ada.fills(`[data-rule] [data-f="serve"]`, "on")
 	ada.follows(`document.querySelector('button[name="save"]').click()`)
+	ada.confirms()
 	ada.sees(`document.querySelector("main").textContent.includes("10 %")`)
 
 	vera := visitor{chromium(t).window(), url}

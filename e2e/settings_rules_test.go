@@ -113,6 +113,8 @@ func TestRulesAreBuiltAndReorderedByKeyboardAndMouse(t *testing.T) {
 	k.comesToSee(`document.querySelectorAll("[data-advice] p").length == 0`)
 	k.sees(`!document.querySelector(".dragging, .dragged")`)
 	k.presses(`[name="save"]`)
+	k.comesToSee(`document.querySelector("form[data-review]") != null && document.readyState == "complete"`)
+	k.confirms()
 	k.comesToSee(`!!document.body?.textContent.includes("Saved. The rules are published") && document.readyState == "complete"`)
 
 	rules := rulesOfCheckout(t, site)
@@ -183,6 +185,7 @@ func TestWithoutScriptsRulesAreBuiltAllTheSame(t *testing.T) {
 	presses("up:rules.1")
 	b.sees(`document.querySelector("#rules\\.0 [data-words]").textContent == "5 % of users where country is DE get short"`)
 	b.follows(`document.querySelector("[name=save]").click()`)
+	b.confirms()
 	b.sees(`document.body.textContent.includes("Saved. The rules are published")`)
 	if rules := rulesOfCheckout(t, site); len(rules) != 2 || rules[0].Percent == nil || rules[1].Split == nil {
 		t.Errorf("%+v", rules)

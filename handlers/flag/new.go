@@ -34,7 +34,8 @@ type newIn struct {
 	Chosen bool
 }
 
-// openNew begins the page; every environment in which the person may change flags is chosen.
+// openNew begins the page. Of the environments in which the person may change flags those are chosen that take changes at
+// once: a flag comes to the others when it is ready for them.
 func openNew(c *shell.Context) (newPage, error) {
 	page, err := c.Page("New flag", "flags")
 	if err != nil {
@@ -52,7 +53,7 @@ func openNew(c *shell.Context) (newPage, error) {
 		if err != nil {
 			return newPage{}, err
 		}
-		p.In, p.catalogs = append(p.In, newIn{environment, true}), append(p.catalogs, in)
+		p.In, p.catalogs = append(p.In, newIn{environment, !environment.TakesRequests()}), append(p.catalogs, in)
 	}
 	if len(p.In) == 0 {
 		return newPage{}, shell.Denied(access.Editor)
