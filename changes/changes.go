@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -20,10 +21,24 @@ import (
 // Changes publishes to one database. It is safe for concurrent use.
 type Changes struct {
 	store *models.Store
+	audit *audit.Log
 }
 
-// New makes the writing side of a database.
-func New(store *models.Store) *Changes { return &Changes{store: store} }
+// Options are all optional.
+type Options struct {
+	// AuditKey chains the audit's entries: the same on all instances and for all commands. Where entries are chained with
+	// a key already, changes with another one, or with none, are refused. Defaults to none: the chain then proves less.
+	AuditKey []byte
+}
+
+// New makes the writing side of a database. At most one Options is looked at.
+func New(store *models.Store, options ...Options) *Changes {
+	var o Options
+	if len(options) > 0 {
+		o = options[0]
+	}
+	return &Changes{store: store, audit: audit.New(store, audit.Options{Key: o.AuditKey})}
+}
 
 // Published says what came of a change.
 type Published struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -18,6 +19,7 @@ import (
 type draft struct {
 	environment models.Environment
 	about       *about
+	audit       *audit.Log // nil: a draft that is only looked at
 	author      string
 	now         time.Time
 
@@ -48,7 +50,7 @@ func compareOverrides(a, b overrideKey) int {
 func keyOf(o ruleset.Override) overrideKey { return overrideKey{o.Flag, o.Tenant, o.User} }
 
 // begin reads what is live in an environment that the transaction has locked.
-func begin(ctx context.Context, tx *models.Tx, environment models.Environment, about *about, author string) (*draft, error) {
+func (c *Changes) begin(ctx context.Context, tx *models.Tx, environment models.Environment, about *about, author string) (*draft, error) {
 	rows, err := tx.RowsAt(ctx, environment.Name, environment.Head)
 	if err != nil {
 		return nil, err
@@ -57,7 +59,14 @@ func begin(ctx context.Context, tx *models.Tx, environment models.Environment, a
 	if err != nil {
 		return nil, err
 	}
-	return newDraft(environment, rows, about, author, now), nil
+	return c.draft(environment, rows, about, author, now), nil
+}
+
+// draft is a draft that can be published.
+func (c *Changes) draft(environment models.Environment, rows models.Rows, about *about, author string, now time.Time) *draft {
+	d := newDraft(environment, rows, about, author, now)
+	d.audit = c.audit
+	return d
 }
 
 // newDraft is a draft of an environment in which those rows are live.

@@ -35,7 +35,7 @@ func (c *Changes) Import(ctx context.Context, doc Document, options ImportOption
 		options.Reason = "import"
 	}
 	err = c.write(ctx, "import", func(tx *models.Tx) error {
-		im := importing{tx: tx, doc: doc, options: options}
+		im := importing{changes: c, tx: tx, doc: doc, options: options}
 		imported, err = im.run(ctx)
 		return err
 	})
@@ -47,6 +47,7 @@ func (c *Changes) Import(ctx context.Context, doc Document, options ImportOption
 
 // importing is one import on its way.
 type importing struct {
+	changes *Changes
 	tx      *models.Tx
 	doc     Document
 	options ImportOptions
@@ -102,7 +103,7 @@ func (im *importing) putEnvironment(ctx context.Context, environments []models.E
 		if environment.Name != doc.Name {
 			continue
 		}
-		d, err := begin(ctx, im.tx, environment, im.about, im.options.Author)
+		d, err := im.changes.begin(ctx, im.tx, environment, im.about, im.options.Author)
 		if err != nil {
 			return err
 		}
@@ -194,6 +195,9 @@ func (im *importing) publish(ctx context.Context) (Imported, error) {
 		return imported, nil
 	}
 	if err := im.about.store(ctx, im.tx); err != nil {
+		return Imported{}, err
+	}
+	if err := im.about.record(ctx, im.tx, im.changes.audit, im.options.Author, im.options.Reason); err != nil {
 		return Imported{}, err
 	}
 	for i, d := range im.drafts {

@@ -22,11 +22,10 @@ func (c *Changes) Recall(ctx context.Context, environment, author, reason string
 		if err != nil {
 			return err
 		}
-		published, err = newDraft(locked, models.Rows{}, &about{}, author, now).store(ctx, tx, kindRecall, reason)
+		published, err = c.draft(locked, models.Rows{}, &about{}, author, now).store(ctx, tx, kindRecall, reason)
 		if err != nil {
 			return err
 		}
-		published.Changes = []string{recalled}
 		return tx.SetFloor(ctx, environment, published.Number)
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ package shell
 import (
 	"html/template"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
@@ -31,7 +33,11 @@ type App struct {
 	Flags     *service.FeatureFlagService // of this instance; nil: the pages run beside no site
 	Directory *directory.Directory        // who was seen; never nil
 	Alerts    *alerts.Alerts
+	Audit     *audit.Log
 	Log       *slog.Logger
+
+	// Address says where a request comes from.
+	Address func(*http.Request) string
 
 	// Person says who is asking; ErrNotSignedIn if nobody is.
 	Person func(*gin.Context) (access.Person, error)
