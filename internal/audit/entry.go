@@ -60,7 +60,7 @@ func (e Entry) topicsOf() []string {
 		switch {
 		case item.Kind == "override" || item.Kind == "flag's description":
 			topics = append(topics, Topic("flag", item.Key))
-		case item.Key != "" && item.Kind != "account":
+		case item.Key != "" && item.Kind != "account" && item.Kind != "audit":
 			topics = append(topics, Topic(item.Kind, item.Key))
 		}
 		if item.Tenant != "" {

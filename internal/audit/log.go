@@ -64,6 +64,21 @@ func (l *Log) Append(ctx context.Context, tx *models.Tx, e Entry) error {
 	return nil
 }
 
+// AppendNow is Append for who is at the end of the transaction already.
+func (l *Log) AppendNow(ctx context.Context, tx *models.Tx, e Entry) error {
+	p, err := prepare(ctx, e)
+	if err != nil {
+		return err
+	}
+	return l.appendTo(ctx, tx, Configuration, []prepared{p})
+}
+
+// Forgot is the entry that tells that somebody was forgotten, and how many personal values that removed. It does not
+// tell who.
+func Forgot(author, as string, removed int64) Entry {
+	return Entry{Action: forgetAction, Actor: author, Items: []Item{{Kind: "audit", Key: as, After: map[string]any{"personal_values_removed": removed}}}}
+}
+
 // Note appends an entry to the access chain, soon: it neither waits nor fails. Notes that find no place in the queue are
 // counted, and the chain says how many there were.
 func (l *Log) Note(ctx context.Context, e Entry) {
