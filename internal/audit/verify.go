@@ -133,6 +133,10 @@ func (v *verifying) chain(ctx context.Context, head models.AuditHead, kept []Hea
 			if why == "" {
 				why = againstKept(e, kept)
 			}
+			if e.Number > last.Number+1 {
+				found.Finding = &Finding{last.Number + 1, "it is missing"}
+				return found, nil
+			}
 			if why != "" {
 				found.Finding = &Finding{e.Number, why}
 				return found, nil
@@ -174,8 +178,6 @@ func front[R any](rows *[]R, number int64, of func(R) int64) []R {
 // entry says what is wrong with an entry; empty: nothing. gone is how many of its personal values are not there.
 func (v *verifying) entry(last, e models.AuditEntry, values []models.AuditPersonal, about []models.AuditTopic) (why string, gone int64) {
 	switch {
-	case e.Number != last.Number+1:
-		return fmt.Sprintf("entry %d is missing", last.Number+1), 0
 	case !bytes.Equal(e.Previous, last.MAC):
 		return "it does not follow the entry before it: one of them was altered, moved, added or replaced", 0
 	case e.At.Before(last.At.Time):
