@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/audit"
@@ -167,5 +168,18 @@ func (x *attacker) restores() {
 	x.t.Helper()
 	for _, table := range auditTables() {
 		x.does("DELETE FROM "+table, "INSERT INTO "+table+" SELECT * FROM saved_"+table)
+	}
+}
+
+// comesTo waits until something is true that goes on beside requests.
+func comesTo(t *testing.T, is func() bool) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for !is() {
+		select {
+		case <-late:
+			t.Fatal("it does not come to that")
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
