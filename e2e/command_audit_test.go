@@ -18,7 +18,7 @@ func TestTheRoleThatServesCannotRewriteHistory(t *testing.T) {
 	_, name, _ := strings.Cut(url, "@/")
 	name, _, _ = strings.Cut(name, "?")
 	owner, running := name+"_owns", name+"_serves"
-	execute(t, url, fmt.Sprintf(`CREATE ROLE %[1]s LOGIN; CREATE ROLE %[2]s LOGIN; REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT CREATE, USAGE ON SCHEMA public TO %[1]s`, owner, running))
+	execute(t, url, fmt.Sprintf(`CREATE ROLE %[1]s LOGIN; CREATE ROLE %[2]s LOGIN; REVOKE ALL ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO %[1]s`, owner, running))
 	as := func(role string) string { return strings.Replace(url, "postgres@/", role+"@/", 1) }
 	const key = "AUDIT_KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 	command := newCommand(t, "DATABASE_URL="+as(running), "MIGRATE_URL="+as(owner), key)

@@ -60,6 +60,13 @@ func Grant(ctx context.Context, db *sql.DB, dialect Dialect, role string) error 
 			return fmt.Errorf("grant: %s: %w", statement, err)
 		}
 	}
+	var reaches bool // who may use a schema without owning it can grant that to nobody, and hears no error
+	if err := tx.QueryRowContext(ctx, "SELECT has_schema_privilege($1, current_schema(), 'USAGE')", role).Scan(&reaches); err != nil {
+		return fmt.Errorf("grant: %w", err)
+	}
+	if !reaches {
+		return fmt.Errorf("role %q cannot reach the schema, and only the schema's owner can let it: GRANT USAGE ON SCHEMA %s TO %s", role, quoted(schema), quoted(role))
+	}
 	return tx.Commit()
 }
 
