@@ -56,7 +56,6 @@ func TestRefusedAttemptsAreInTheAudit(t *testing.T) {
 	program.Gets("/settings/api/me").Is(http.StatusUnauthorized)
 	admin := site.As("admin")
 	wants := []string{"refused in production by vic@toprent.example", "it takes the role approver in this environment", "form-refused in production", "This form comes from another site", "token-refused"}
-	t.Cleanup(func() { t.Log(site.As("admin").Gets("/settings/audit?chain=access").Text()) })
 	comesTo(t, func() bool {
 		text := admin.Opens("/audit?chain=access").Text()
 		for _, want := range wants {

@@ -107,7 +107,6 @@ func (a *App) serve(c *gin.Context, need Need, h Handler) {
 		if err := a.admit(ctx, need); err != nil {
 			return err
 		}
-		ctx.comesFrom(audit.Page)
 		return h(ctx)
 	})
 	if err != nil {
