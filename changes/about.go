@@ -21,6 +21,7 @@ type about struct {
 	byID    map[string]models.FeatureFlag
 	added   map[string]bool
 	updated map[string]bool
+	before  map[string]models.FeatureFlag // those that are updated, as they were
 	now     time.Time
 
 	problems []ruleset.Problem
@@ -36,7 +37,7 @@ func readAbout(ctx context.Context, tx source) (*about, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &about{byKey: byKey, byID: make(map[string]models.FeatureFlag, len(byKey)), added: map[string]bool{}, updated: map[string]bool{}, now: now}
+	a := &about{byKey: byKey, byID: make(map[string]models.FeatureFlag, len(byKey)), added: map[string]bool{}, updated: map[string]bool{}, before: map[string]models.FeatureFlag{}, now: now}
 	for _, flag := range byKey {
 		a.byID[flag.ID] = flag
 	}
@@ -83,6 +84,7 @@ func (a *about) change(flag models.FeatureFlag, doc FlagDocument, author string)
 	flag.About = is
 	if !a.added[flag.Name] {
 		if !a.updated[flag.Name] {
+			a.before[flag.Name] = a.byKey[flag.Name]
 			flag.Version++
 		}
 		flag.UpdatedAt = models.At(a.now)
@@ -138,6 +140,19 @@ func documentOf(flag models.FeatureFlag) FlagDocument {
 	return FlagDocument{Key: flag.Name, Title: flag.Title, Description: flag.Description, Purpose: flag.Purpose,
 		Owner: flag.Owner, Category: flag.Category, Lifecycle: lifecycleOf(flag), Kind: flag.Kind, Type: flag.Type,
 		Salt: flag.Salt, PlannedRemoval: flag.PlannedRemoval.Optional(), KeepUntil: flag.KeepUntil.Optional()}
+}
+
+// touched are the keys of the flags that were added or updated.
+func (a *about) touched() []string {
+	return slices.Sorted(maps.Keys(merged(a.added, a.updated)))
+}
+
+func merged(all ...map[string]bool) map[string]bool {
+	out := map[string]bool{}
+	for _, some := range all {
+		maps.Copy(out, some)
+	}
+	return out
 }
 
 // store writes what has changed.

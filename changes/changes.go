@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -19,24 +20,29 @@ import (
 // Changes publishes to one database. It is safe for concurrent use.
 type Changes struct {
 	store   *models.Store
+	audit   *audit.Log
 	options Options
 }
 
-// Options say what changes are checked with.
+// Options say what changes are checked with, and how they are recorded. All are optional.
 type Options struct {
+	// AuditKey chains the audit's entries: the same on all instances and for all commands. Where entries are chained with
+	// a key already, changes with another one, or with none, are refused. Defaults to none: the chain then proves less.
+	AuditKey []byte
+
 	// MayApprove reports whether a person, by id, may approve changes of an environment now. It is asked again when a
 	// request is applied, so that the approval of somebody who has lost the role since counts no more. Without it, who
 	// approved once has approved.
 	MayApprove func(ctx context.Context, person, environment string) (bool, error)
 }
 
-// New makes the writing side of a database.
+// New makes the writing side of a database. At most one Options is looked at.
 func New(store *models.Store, options ...Options) *Changes {
-	c := &Changes{store: store}
-	for _, o := range options {
-		c.options = o
+	var o Options
+	if len(options) > 0 {
+		o = options[0]
 	}
-	return c
+	return &Changes{store: store, audit: audit.New(store, audit.Options{Key: o.AuditKey}), options: o}
 }
 
 // Actor is a person who does something.

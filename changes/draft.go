@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -18,7 +19,10 @@ import (
 type draft struct {
 	environment models.Environment
 	about       *about
+	audit       *audit.Log // nil: a draft that is only looked at
 	author      string
+	authorID    string // of the person; empty: not known
+	request     string // the id of the change request by which it comes; empty: none
 	now         time.Time
 	approved    bool   // by as many people as it takes
 	kind        string // of the revision, if an edit says so
@@ -60,7 +64,7 @@ type source interface {
 }
 
 // begin reads what is live in an environment.
-func begin(ctx context.Context, tx source, environment models.Environment, about *about, author string) (*draft, error) {
+func (c *Changes) begin(ctx context.Context, tx source, environment models.Environment, about *about, author string) (*draft, error) {
 	rows, err := tx.RowsAt(ctx, environment.Name, environment.Head)
 	if err != nil {
 		return nil, err
@@ -69,7 +73,14 @@ func begin(ctx context.Context, tx source, environment models.Environment, about
 	if err != nil {
 		return nil, err
 	}
-	return newDraft(environment, rows, about, author, now), nil
+	return c.draft(environment, rows, about, author, now), nil
+}
+
+// draft is a draft that can be published.
+func (c *Changes) draft(environment models.Environment, rows models.Rows, about *about, author string, now time.Time) *draft {
+	d := newDraft(environment, rows, about, author, now)
+	d.audit = c.audit
+	return d
 }
 
 // newDraft is a draft of an environment in which those rows are live.

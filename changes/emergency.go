@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 )
 
@@ -34,7 +35,10 @@ func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revis
 		}
 		at := models.At(now)
 		row.ReviewedAt, row.ReviewedBy, row.ReviewedByID, row.Note = &at, by.Name, by.ID, note
-		return tx.ReviewEmergency(ctx, row)
+		if err := tx.ReviewEmergency(ctx, row); err != nil {
+			return err
+		}
+		return c.record(ctx, tx, audit.Entry{Action: "emergency-reviewed", Actor: by.Name, ActorID: by.ID, Environment: environment, Revision: revision, Reason: note})
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/service"
@@ -54,6 +55,10 @@ func (c *Changes) AddEnvironment(ctx context.Context, add NewEnvironment) (publi
 	}
 	err = c.write(ctx, "add an environment", func(tx *models.Tx) error {
 		row, err := addEnvironment(ctx, tx, add)
+		if err == nil {
+			err = c.record(ctx, tx, audit.Entry{Action: "environment-added", Actor: add.Author, Reason: add.Reason, Environment: add.Name,
+				Items: []audit.Item{{Kind: string(ItemEnvironment), Key: add.Name, After: environmentOf(row)}}})
+		}
 		if err != nil {
 			return err
 		}
@@ -61,7 +66,7 @@ func (c *Changes) AddEnvironment(ctx context.Context, add NewEnvironment) (publi
 		if add.From == "" {
 			return nil
 		}
-		published, err = copyEnvironment(ctx, tx, row, add)
+		published, err = c.copyEnvironment(ctx, tx, row, add)
 		return err
 	})
 	if err != nil {
@@ -119,7 +124,7 @@ func addEnvironment(ctx context.Context, tx *models.Tx, add NewEnvironment) (mod
 }
 
 // copyEnvironment puts all that is live in one environment into another, as its next revision.
-func copyEnvironment(ctx context.Context, tx *models.Tx, to models.Environment, add NewEnvironment) (Published, error) {
+func (c *Changes) copyEnvironment(ctx context.Context, tx *models.Tx, to models.Environment, add NewEnvironment) (Published, error) {
 	from, err := tx.Environment(ctx, add.From)
 	if err != nil {
 		return Published{}, err
@@ -132,7 +137,7 @@ func copyEnvironment(ctx context.Context, tx *models.Tx, to models.Environment, 
 	if err != nil {
 		return Published{}, err
 	}
-	d := newDraft(to, models.Rows{}, about, add.Author, about.now)
+	d := c.draft(to, models.Rows{}, about, add.Author, about.now)
 	d.copy(rows)
 	reason := add.Reason
 	if reason == "" {
@@ -192,9 +197,19 @@ func (c *Changes) EditEnvironment(ctx context.Context, edit EnvironmentEdit) err
 		if err != nil {
 			return err
 		}
+		was := environmentOf(row)
 		row.Title, row.Protected, row.Approvals = edit.Title, edit.Protected, edit.Approvals
-		return updateEnvironment(ctx, tx, row, edit.Author, now)
+		if err := updateEnvironment(ctx, tx, row, edit.Author, now); err != nil {
+			return err
+		}
+		return c.record(ctx, tx, audit.Entry{Action: "environment-edited", Actor: edit.Author, Environment: edit.Name,
+			Items: []audit.Item{{Kind: string(ItemEnvironment), Key: edit.Name, Before: was, After: environmentOf(row)}}})
 	})
+}
+
+// environmentOf is what is written about an environment, as the audit shows it.
+func environmentOf(row models.Environment) any {
+	return map[string]any{"title": row.Title, "protected": row.Protected, "approvals": row.Approvals, "position": row.Position}
 }
 
 func updateEnvironment(ctx context.Context, tx *models.Tx, row models.Environment, author string, now time.Time) error {
@@ -234,7 +249,11 @@ func (c *Changes) MoveEnvironment(ctx context.Context, name string, up bool, aut
 			return nil
 		}
 		all[i], all[to] = all[to], all[i]
-		return placeEnvironments(ctx, tx, all, author)
+		if err := placeEnvironments(ctx, tx, all, author); err != nil {
+			return err
+		}
+		return c.record(ctx, tx, audit.Entry{Action: "environment-moved", Actor: author, Environment: name,
+			Items: []audit.Item{{Kind: string(ItemEnvironment), Key: name, Before: map[string]any{"position": i + 1}, After: map[string]any{"position": to + 1}}}})
 	})
 }
 

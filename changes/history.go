@@ -23,6 +23,7 @@ type History struct {
 
 	mu    sync.Mutex // guards what follows
 	lines map[ruleset.ID][]string
+	known int64        // how many times somebody was forgotten when the lines were read
 	order []ruleset.ID // a ring: which was kept first
 	next  int
 }
@@ -41,6 +42,9 @@ func NewHistory(store *models.Store) *History {
 // Describe says in plain words what each of these revisions made different, one line for each difference, as Published
 // did when they were published. Revisions that changed very much, as an import may, are counted instead.
 func (h *History) Describe(ctx context.Context, revisions []models.Revision) (map[ruleset.ID][]string, error) {
+	if err := h.forget(ctx); err != nil {
+		return nil, err
+	}
 	found := make(map[ruleset.ID][]string, len(revisions))
 	missing := map[string][]models.Revision{} // by environment
 	h.mu.Lock()
@@ -63,6 +67,22 @@ func (h *History) Describe(ctx context.Context, revisions []models.Revision) (ma
 		}
 	}
 	return found, nil
+}
+
+// forget lets go of all that is kept if somebody was forgotten since: lines name people.
+func (h *History) forget(ctx context.Context) error {
+	forgets, err := h.store.Forgets(ctx)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if forgets != h.known {
+		h.known = forgets
+		clear(h.lines)
+		clear(h.order)
+	}
+	return nil
 }
 
 func (h *History) keep(id ruleset.ID, lines []string) {

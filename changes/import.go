@@ -110,10 +110,11 @@ func (im *importing) putEnvironment(ctx context.Context, environments []models.E
 		if environment.Name != doc.Name {
 			continue
 		}
-		d, err := begin(ctx, im.tx, environment, im.about, im.options.Author)
+		d, err := im.changes.begin(ctx, im.tx, environment, im.about, im.options.Author)
 		if err != nil {
 			return err
 		}
+		d.authorID = im.options.AuthorID
 		d.put(doc)
 		if err := d.checkArchiving(ctx, im.tx); err != nil {
 			return err
@@ -205,6 +206,9 @@ func (im *importing) publish(ctx context.Context) (Imported, error) {
 		return imported, nil
 	}
 	if err := im.about.store(ctx, im.tx); err != nil {
+		return Imported{}, err
+	}
+	if err := im.about.record(ctx, im.tx, im.changes.audit, im.options.Author, im.options.Reason); err != nil {
 		return Imported{}, err
 	}
 	for i, d := range im.drafts {

@@ -38,10 +38,11 @@ func (c *Changes) setKilled(ctx context.Context, environment, key string, by Act
 		kind = kindKill
 	}
 	err = c.write(ctx, kind, func(tx *models.Tx) error {
-		d, err := openFlag(ctx, tx, environment, key, by.Name)
+		d, err := c.openFlag(ctx, tx, environment, key, by.Name)
 		if err != nil {
 			return err
 		}
+		d.authorID = by.ID
 		d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed })
 		published, err = d.publish(ctx, tx, kind, reason) // without check: see Kill
 		if err != nil || !killed {
@@ -56,7 +57,7 @@ func (c *Changes) setKilled(ctx context.Context, environment, key string, by Act
 }
 
 // openFlag locks the environment and reads that flag alone, so that a kill is quick and depends on nothing else.
-func openFlag(ctx context.Context, tx *models.Tx, environment, key, author string) (*draft, error) {
+func (c *Changes) openFlag(ctx context.Context, tx *models.Tx, environment, key, author string) (*draft, error) {
 	locked, err := tx.Lock(ctx, environment)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func openFlag(ctx context.Context, tx *models.Tx, environment, key, author strin
 		return nil, err
 	}
 	about := &about{byKey: map[string]models.FeatureFlag{key: flag}, byID: map[string]models.FeatureFlag{flag.ID: flag}}
-	return newDraft(locked, models.Rows{Flags: []models.FeatureFlagEnvironment{row}}, about, author, now), nil
+	return c.draft(locked, models.Rows{Flags: []models.FeatureFlagEnvironment{row}}, about, author, now), nil
 }
 
 // noFlag turns storage's words for a flag that is not there into ours.

@@ -33,11 +33,12 @@ func (c *Changes) Propose(ctx context.Context, p Proposal) (done Proposed, err e
 		return Proposed{}, err
 	}
 	err = c.write(ctx, "publish", func(tx *models.Tx) error {
-		drafts, err := openAll(ctx, tx, p.Changes)
+		drafts, err := c.openAll(ctx, tx, p.Changes)
 		if err != nil {
 			return err
 		}
 		for i, d := range drafts {
+			d.authorID = p.By.ID
 			if err := d.make(ctx, tx, p.Changes[i].Edits); err != nil {
 				return err
 			}
@@ -60,6 +61,9 @@ func (c *Changes) divide(ctx context.Context, tx *models.Tx, drafts []*draft, p 
 	if len(drafts) > 0 {
 		lines = drafts[0].about.lines
 		if err := drafts[0].about.store(ctx, tx); err != nil {
+			return Proposed{}, err
+		}
+		if err := drafts[0].about.record(ctx, tx, c.audit, p.By.Name, p.Changes[0].Reason); err != nil {
 			return Proposed{}, err
 		}
 	}

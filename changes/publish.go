@@ -41,7 +41,7 @@ func (c *Changes) PublishAll(ctx context.Context, all []Change) (published []Pub
 		return nil, err
 	}
 	err = c.write(ctx, "publish", func(tx *models.Tx) error {
-		drafts, err := openAll(ctx, tx, all)
+		drafts, err := c.openAll(ctx, tx, all)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (c *Changes) PublishAll(ctx context.Context, all []Change) (published []Pub
 		if err := settle(drafts); err != nil {
 			return err
 		}
-		published, err = publishDrafts(ctx, tx, drafts, all)
+		published, err = c.publishDrafts(ctx, tx, drafts, all)
 		return err
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func checkChanges(all []Change) error {
 
 // openAll locks what the changes may touch. What all environments share is guarded by the locks of all; several
 // environments are locked as all are, in one order, so that nobody waits in a circle.
-func openAll(ctx context.Context, tx *models.Tx, all []Change) ([]*draft, error) {
+func (c *Changes) openAll(ctx context.Context, tx *models.Tx, all []Change) ([]*draft, error) {
 	if len(all) > 1 || slices.ContainsFunc(all, Change.shared) {
 		if _, err := tx.LockAll(ctx); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func openAll(ctx context.Context, tx *models.Tx, all []Change) ([]*draft, error)
 				return nil, err
 			}
 		}
-		if drafts[i], err = begin(ctx, tx, environment, shared, change.Author); err != nil {
+		if drafts[i], err = c.begin(ctx, tx, environment, shared, change.Author); err != nil {
 			return nil, err
 		}
 	}
@@ -139,11 +139,14 @@ func mistakesOf(drafts []*draft) (problems []Problem) {
 }
 
 // publishDrafts stores what was found to be without mistakes.
-func publishDrafts(ctx context.Context, tx *models.Tx, drafts []*draft, all []Change) ([]Published, error) {
+func (c *Changes) publishDrafts(ctx context.Context, tx *models.Tx, drafts []*draft, all []Change) ([]Published, error) {
 	published := make([]Published, len(drafts))
 	for i, d := range drafts {
 		if i == 0 {
 			if err := d.about.store(ctx, tx); err != nil {
+				return nil, err
+			}
+			if err := d.about.record(ctx, tx, c.audit, all[i].Author, all[i].Reason); err != nil {
 				return nil, err
 			}
 		}
@@ -196,12 +199,17 @@ func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (
 	if err := tx.SetHead(ctx, revision); err != nil {
 		return Published{}, err
 	}
-	published := Published{ID: revision.ID(), New: true, Changes: d.describe()}
+	lines := d.describe()
 	if d.recall {
-		published.Changes = append(published.Changes, recalled)
-		return published, tx.SetFloor(ctx, revision.Environment, revision.Number)
+		lines = append(lines, recalled)
+		if err := tx.SetFloor(ctx, revision.Environment, revision.Number); err != nil {
+			return Published{}, err
+		}
 	}
-	return published, nil
+	if err := d.record(ctx, tx, revision, lines); err != nil {
+		return Published{}, err
+	}
+	return Published{ID: revision.ID(), New: true, Changes: lines}, nil
 }
 
 // revision is the environment's next.

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -52,6 +53,8 @@ type Request struct {
 	Steps      []Step
 	Recurrence *Recurrence                 // nil: it does not recur
 	Events     []models.ChangeRequestEvent // oldest first
+
+	audit *audit.Log // while something is done with it
 }
 
 // Step is one of the things that a request does, one after another.
@@ -167,7 +170,7 @@ func (c *Changes) add(ctx context.Context, tx *models.Tx, environment models.Env
 	if err != nil {
 		return Request{}, err
 	}
-	r := Request{ChangeRequest: row}
+	r := Request{ChangeRequest: row, audit: c.audit}
 	if err := r.plan(ctx, tx, content, 0); err != nil {
 		return Request{}, err
 	}
@@ -260,6 +263,7 @@ func (c *Changes) Comment(ctx context.Context, id int64, by Actor, text string) 
 		if err != nil {
 			return err
 		}
+		r.audit = c.audit
 		return r.note(ctx, tx, EventComment, by, text, now)
 	})
 }
@@ -323,6 +327,7 @@ func (c *Changes) change(ctx context.Context, id, round int64, do func(*models.T
 		if err != nil {
 			return err
 		}
+		r.audit = c.audit
 		if err := do(tx, &r, environment, now); err != nil {
 			return err
 		}
@@ -375,10 +380,14 @@ func (r *Request) finish(ctx context.Context, tx *models.Tx, status Status, now 
 func (r *Request) note(ctx context.Context, tx *models.Tx, kind string, by Actor, text string, now time.Time) error {
 	added, err := tx.AddChangeRequestEvent(ctx, models.ChangeRequestEvent{RequestID: r.ID, Round: r.Round, Kind: kind,
 		Person: by.Name, PersonID: by.ID, Text: strings.TrimSpace(text), At: models.At(now)})
-	if err == nil && !added {
-		err = r.refuse("%s has approved it already", by.Name)
+	switch {
+	case err != nil:
+		return err
+	case !added:
+		return r.refuse("%s has approved it already", by.Name)
 	}
-	return err
+	return r.audit.Append(ctx, tx, audit.Entry{Action: "request-" + kind, Actor: by.Name, ActorID: by.ID, Environment: r.Environment, Request: fmt.Sprint(r.ID),
+		Reason: text, Lines: []string{r.Title}})
 }
 
 // plan stores the steps of a content, behind those that are done.

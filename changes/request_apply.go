@@ -22,7 +22,7 @@ func (c *Changes) Apply(ctx context.Context, id, round int64, by Actor) (publish
 		if r.Status != Approved {
 			return r.refuse("%s", r.notApplicable())
 		}
-		published, err = r.applyStep(ctx, tx, environment, 0, valid, by, now)
+		published, err = c.applyStep(ctx, tx, r, environment, 0, valid, by, now)
 		return err
 	})
 	return published, err
@@ -48,7 +48,7 @@ func (r Request) notApplicable() string {
 
 // applyStep makes one step of a request the environment's next revision, and what became of it part of the same
 // transaction.
-func (r *Request) applyStep(ctx context.Context, tx *models.Tx, environment models.Environment, i int, valid map[string]bool, by Actor, now time.Time) (Published, error) {
+func (c *Changes) applyStep(ctx context.Context, tx *models.Tx, r *Request, environment models.Environment, i int, valid map[string]bool, by Actor, now time.Time) (Published, error) {
 	if err := r.checkApprovals(environment, valid); err != nil {
 		return Published{}, err
 	}
@@ -56,11 +56,11 @@ func (r *Request) applyStep(ctx context.Context, tx *models.Tx, environment mode
 	if err != nil {
 		return Published{}, err
 	}
-	d, err := begin(ctx, tx, environment, about, r.Author)
+	d, err := c.begin(ctx, tx, environment, about, r.Author)
 	if err != nil {
 		return Published{}, err
 	}
-	d.approved = true
+	d.approved, d.authorID, d.request = true, r.AuthorID, fmt.Sprint(r.ID)
 	if err := d.make(ctx, tx, r.Steps[i].Edits); err != nil {
 		return Published{}, err
 	}

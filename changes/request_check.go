@@ -28,7 +28,7 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 	if err != nil {
 		return err
 	}
-	d, err := begin(ctx, tx, environment, about, by.Name)
+	d, err := c.begin(ctx, tx, environment, about, by.Name)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,10 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 			return &RefusedError{[]Problem{{Problem: ruleset.Problem{Message: "this changes nothing, so there is nothing to approve"}}}}
 		}
 	}
-	return about.store(ctx, tx)
+	if err := about.store(ctx, tx); err != nil {
+		return err
+	}
+	return about.record(ctx, tx, c.audit, by.Name, content.Reason)
 }
 
 // plan applies edits to the draft, and gives back those that have to be approved.
@@ -91,7 +94,7 @@ func (c *Changes) Preview(ctx context.Context, all []Change) ([]Preview, error) 
 		if err != nil {
 			return nil, err
 		}
-		d, err := begin(ctx, c.store, environment, about, change.Author)
+		d, err := c.begin(ctx, c.store, environment, about, change.Author)
 		if err != nil {
 			return nil, err
 		}

@@ -84,7 +84,7 @@ func (c *Changes) runStep(ctx context.Context, due models.ChangeRequestStep) (mi
 		if i < 0 {
 			return errNotDue
 		}
-		return r.run(ctx, tx, environment, i, valid, now)
+		return c.runDue(ctx, tx, r, environment, i, valid, now)
 	})
 	var moved *ConflictError
 	switch {
@@ -137,8 +137,8 @@ func standsAgainst(err error) bool {
 	return errors.As(err, &conflict) || errors.As(err, &refused) || errors.As(err, &request) || errors.As(err, &protected)
 }
 
-// run applies a step, or skips it, by the rule for those that are late.
-func (r *Request) run(ctx context.Context, tx *models.Tx, environment models.Environment, i int, valid map[string]bool, now time.Time) error {
+// runDue applies a step, or skips it, by the rule for those that are late.
+func (c *Changes) runDue(ctx context.Context, tx *models.Tx, r *Request, environment models.Environment, i int, valid map[string]bool, now time.Time) error {
 	since := r.Steps[i].At.Time
 	if r.UpdatedAt.After(since) { // it was approved after its time
 		since = r.UpdatedAt.Time
@@ -151,7 +151,7 @@ func (r *Request) run(ctx context.Context, tx *models.Tx, environment models.Env
 	} else if late > latest {
 		return r.refuse("its time was %s, and nothing ran for more than a day: look whether it is still wanted", r.Steps[i].At.UTC().Format(time.RFC3339))
 	}
-	_, err := r.applyStep(ctx, tx, environment, i, valid, scheduler, now)
+	_, err := c.applyStep(ctx, tx, r, environment, i, valid, scheduler, now)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -51,7 +52,11 @@ func (c *Changes) SetTenantPlan(ctx context.Context, edit TenantPlanEdit) (befor
 		if err != nil {
 			return err
 		}
-		return tx.AddTenantPlan(ctx, models.TenantPlan{OrgID: edit.Tenant, Plan: edit.Plan, ChangedAt: models.At(now), ChangedBy: edit.Author})
+		if err := tx.AddTenantPlan(ctx, models.TenantPlan{OrgID: edit.Tenant, Plan: edit.Plan, ChangedAt: models.At(now), ChangedBy: edit.Author}); err != nil {
+			return err
+		}
+		return c.record(ctx, tx, audit.Entry{Action: "tenant-plan", Actor: edit.Author, Items: []audit.Item{{Kind: string(ItemTenant), Key: edit.Tenant,
+			Before: map[string]any{"plan": present.Plan}, After: map[string]any{"plan": edit.Plan}}}})
 	})
 	return before, err
 }
@@ -87,7 +92,14 @@ func (c *Changes) AddAddOn(ctx context.Context, tenant, feature, author string) 
 	if err := checkAddOn(tenant, feature, author); err != nil {
 		return err
 	}
-	return addOnDone("add an add-on", c.store.AddAddOn(ctx, tenant, feature, author), "there is no such flag")
+	err := c.store.Write(ctx, func(tx *models.Tx) error {
+		added, err := tx.AddAddOn(ctx, tenant, feature, author)
+		if err != nil || !added {
+			return err
+		}
+		return c.recordAddOn(ctx, tx, "add-on-added", tenant, feature, author)
+	})
+	return addOnDone("add an add-on", err, "there is no such flag")
 }
 
 // EndAddOn takes a feature beside its plan from a tenant. It returns a RefusedError if the tenant does not have it, or
@@ -96,7 +108,24 @@ func (c *Changes) EndAddOn(ctx context.Context, tenant, feature, author string) 
 	if err := checkAddOn(tenant, feature, author); err != nil {
 		return err
 	}
-	return addOnDone("end an add-on", c.store.EndAddOn(ctx, tenant, feature, author), "the tenant does not have this add-on, or not any more")
+	err := c.store.Write(ctx, func(tx *models.Tx) error {
+		if err := tx.EndAddOn(ctx, tenant, feature, author); err != nil {
+			return err
+		}
+		return c.recordAddOn(ctx, tx, "add-on-ended", tenant, feature, author)
+	})
+	return addOnDone("end an add-on", err, "the tenant does not have this add-on, or not any more")
+}
+
+// recordAddOn tells the audit of an add-on that a tenant got or lost.
+func (c *Changes) recordAddOn(ctx context.Context, tx *models.Tx, action, tenant, feature, author string) error {
+	item := audit.Item{Kind: string(ItemTenant), Key: tenant}
+	if has := any(map[string]any{"add-on": feature}); action == "add-on-added" {
+		item.After = has
+	} else {
+		item.Before = has
+	}
+	return c.record(ctx, tx, audit.Entry{Action: action, Actor: author, Topics: []string{audit.Topic("flag", feature)}, Items: []audit.Item{item}})
 }
 
 func checkAddOn(tenant, feature, author string) error {

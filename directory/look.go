@@ -104,10 +104,14 @@ func (d *Directory) read(ctx context.Context, environment string, before *Snapsh
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && before.number == number {
+	forgets, err := d.store.Forgets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil && before.number == number && before.forgets == forgets {
 		return before, nil
 	}
-	if before == nil || number < before.number { // a restored database begins anew
+	if before == nil || number < before.number || before.forgets != forgets { // a restored database begins anew, and so does one in which somebody was forgotten
 		before = &Snapshot{}
 	}
 	r := &reading{texts: map[string]string{}, addOns: map[string][]string{}}
@@ -119,7 +123,7 @@ func (d *Directory) read(ctx context.Context, environment string, before *Snapsh
 		return nil, err
 	}
 	after := &Snapshot{Environment: environment, People: merge(before.People, r.people), Tenants: merge(before.Tenants, r.tenants), Visitors: daysOf(days),
-		number: number, attributes: before.attributes, attributed: before.attributed}
+		number: number, forgets: forgets, attributes: before.attributes, attributed: before.attributed}
 	after.survey()
 	return after, nil
 }

@@ -19,6 +19,7 @@ type Snapshot struct {
 	Visitors    []Day   // the newest first, at most 90 days
 
 	number     int64
+	forgets    int64 // how many times somebody was forgotten when it was read
 	attributes []Attribute
 	attributed time.Time
 }

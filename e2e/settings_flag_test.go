@@ -117,6 +117,7 @@ func TestAFlagWithVariantsIsCreatedInABrowser(t *testing.T) {
 	p.writes("#prerequisite-flag-0", "new-home")
 	p.writes("#prerequisite-variant-0", "on")
 	p.follows(`document.querySelector(".flag-form footer button").click()`)
+	p.confirms()
 	if got := p.created("list-size").Prerequisites; len(got) != 1 || got[0] != (ruleset.Prerequisite{Flag: "new-home", Variant: "on"}) {
 		t.Errorf("prerequisites %v", got)
 	}

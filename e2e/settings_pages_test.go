@@ -42,11 +42,11 @@ var settingsPages = []string{
 	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
 	"/alerts/channels/{channel}/roll", "/alerts/watches/new", "/watch/production?flag=new-home",
 	"/review", "/review?reason=removal&in=production", "/review?show=kept", "/flags?stale=on",
-	"/health", "/me", "/me/tokens/new", "/people", "/people/tokens",
+	"/health", "/me", "/me/tokens/new", "/people", "/people/tokens", "/audit", "/audit?flag=checkout&in=production", "/audit/configuration/1",
 }
 
 // notPages are routes that answer programs, or somebody else than Ada.
-var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/my-plan"}
+var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/audit.csv", "/audit.json", "/my-plan"}
 
 // settingsSite has something on every page: flags, one of them killed and one archived, people and tenants who were
 // seen, a channel for alerts with a watch, and an instance that tells how it is doing.

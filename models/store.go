@@ -103,8 +103,16 @@ func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
 	}
 	tx := &Tx{reader: reader{backend: s.backend}}
 	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		tx.db = db
-		return do(tx)
+		tx.db, tx.announced, tx.last = db, nil, nil
+		if err := do(tx); err != nil {
+			return err
+		}
+		for _, last := range tx.last {
+			if err := last(); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -115,11 +123,30 @@ func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
 	return nil
 }
 
+// Snapshot calls do with one picture of the database, however long it looks at it and whatever is written meanwhile.
+func (s *Store) Snapshot(ctx context.Context, do func(Snapshot) error) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if !s.backend.OneWriter() { // SQLite's reading transactions are like that, and have no other kind
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	return s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+		return do(Snapshot{reader{db: db, backend: s.backend}})
+	}, options)
+}
+
+// Snapshot is one picture of the database. Everything that a Store reads can be read in it.
+type Snapshot struct{ reader }
+
 // Tx is a writing transaction. Everything that a Store reads can be read in it.
 type Tx struct {
 	reader
 	announced []string
+	last      []func() error
 }
+
+// AtEnd has do run behind everything else in the transaction, in the order of the calls: for a lock that everybody
+// takes, which nobody may hold while waiting for another. If do fails, nothing of the transaction is stored.
+func (tx *Tx) AtEnd(do func() error) { tx.last = append(tx.last, do) }
 
 // announce tells listeners of the environment, once the transaction is committed.
 func (tx *Tx) announce(ctx context.Context, environment string) error {

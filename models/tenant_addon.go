@@ -53,36 +53,46 @@ func (r reader) TenantsByAddOn(ctx context.Context) (map[string]int, error) {
 // flag's key is ErrNotFound.
 func (s *Store) AddAddOn(ctx context.Context, tenant, feature, by string) error {
 	return s.Write(ctx, func(tx *Tx) error {
-		if _, err := tx.Flag(ctx, feature); err != nil {
-			return err
-		}
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
-		row := TenantAddOn{ID: uuid.NewString(), OrgID: tenant, Feature: feature, CreatedAt: At(now), CreatedBy: by}
-		if err := tx.with(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
-			return fmt.Errorf("add %q to tenant %q: %w", feature, tenant, err)
-		}
-		return nil
+		_, err := tx.AddAddOn(ctx, tenant, feature, by)
+		return err
 	})
+}
+
+// AddAddOn is Store.AddAddOn within a transaction. It reports whether the tenant did not have the feature.
+func (tx *Tx) AddAddOn(ctx context.Context, tenant, feature, by string) (added bool, err error) {
+	if _, err := tx.Flag(ctx, feature); err != nil {
+		return false, err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	row := TenantAddOn{ID: uuid.NewString(), OrgID: tenant, Feature: feature, CreatedAt: At(now), CreatedBy: by}
+	done := tx.with(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	if done.Error != nil {
+		return false, fmt.Errorf("add %q to tenant %q: %w", feature, tenant, done.Error)
+	}
+	return done.RowsAffected == 1, nil
 }
 
 // EndAddOn takes the feature from the tenant. One that it does not have is ErrNotFound.
 func (s *Store) EndAddOn(ctx context.Context, tenant, feature, by string) error {
-	return s.Write(ctx, func(tx *Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
-		done := tx.with(ctx).Model(&TenantAddOn{}).Where("org_id = ? AND feature = ? AND ended_at IS NULL", tenant, feature).
-			Updates(map[string]any{"ended_at": At(now), "ended_by": by})
-		if done.Error == nil && done.RowsAffected == 0 {
-			done.Error = ErrNotFound
-		}
-		if done.Error != nil {
-			return fmt.Errorf("end add-on %q of tenant %q: %w", feature, tenant, done.Error)
-		}
-		return nil
-	})
+	return s.Write(ctx, func(tx *Tx) error { return tx.EndAddOn(ctx, tenant, feature, by) })
+}
+
+// EndAddOn is Store.EndAddOn within a transaction.
+func (tx *Tx) EndAddOn(ctx context.Context, tenant, feature, by string) error {
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return err
+	}
+	done := tx.with(ctx).Model(&TenantAddOn{}).Where("org_id = ? AND feature = ? AND ended_at IS NULL", tenant, feature).
+		Updates(map[string]any{"ended_at": At(now), "ended_by": by})
+	if done.Error == nil && done.RowsAffected == 0 {
+		done.Error = ErrNotFound
+	}
+	if done.Error != nil {
+		return fmt.Errorf("end add-on %q of tenant %q: %w", feature, tenant, done.Error)
+	}
+	return nil
 }

@@ -31,7 +31,7 @@ func sweeps(t *testing.T, store *models.Store) *sweep {
 	if err != nil || len(channels) != 1 {
 		t.Fatalf("%d channels: %v", len(channels), err)
 	}
-	s.params = map[string]string{"key": "new-home", "env": "production", "revision": "1", "plan": "pro", "segment": "germany",
+	s.params = map[string]string{"key": "new-home", "chain": "configuration", "number": "1", "env": "production", "revision": "1", "plan": "pro", "segment": "germany",
 		"secret": "no-such-link", "session": "no-such-session", "*file": "none.css",
 		"/alerts/channels/": channels[0].ID, "/people/accounts/": s.account("ada@toprent.example").ID}
 	return s

@@ -50,6 +50,9 @@ func createChannel(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	channel, secret, err := c.App.Alerts.Create(ctx, typed(form), c.Person.Author())
+	if err == nil {
+		noteChannel(c, "channel-made", channel, channel.Name)
+	}
 	if err == nil && secret != "" {
 		return showSecret(c, channel, secret, true)
 	}
@@ -161,6 +164,7 @@ func editChannel(c *shell.Context) error {
 	}
 	switch {
 	case err == nil:
+		noteChannel(c, "channel-edited", channel, form.Get("name"))
 		return c.Done("Saved.", "alerts", "channels", channel.ID)
 	case errors.Is(err, alerts.ErrMoved):
 		return conflict(c, form)
@@ -247,14 +251,20 @@ func roll(c *shell.Context) error {
 	if err != nil {
 		return missing(err, "This signed webhook")
 	}
+	noteChannel(c, "channel-secret-rolled", channel, channel.Name)
 	return showSecret(c, channel, secret, false)
 }
 
 func removeChannel(c *shell.Context) error {
+	channel, err := channelOf(c)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	if err := c.App.Alerts.Remove(ctx, c.Param("id"), c.Person.Author()); err != nil {
 		return missing(err, "This channel")
 	}
+	noteChannel(c, "channel-removed", channel, "")
 	return c.Done("The channel is removed. Nothing more is sent there.", "alerts")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
 )
@@ -101,6 +102,7 @@ func (p pages) setRoles(c *shell.Context) error {
 	case err != nil:
 		return notFound(err)
 	}
+	noteAccount(c, "roles-changed", account, rolesOf(account.Roles), rolesOf(roles))
 	if account.ID == c.Person.ID {
 		return c.Done("Your roles are changed. Sign in again to use them.", "sign-in")
 	}
@@ -162,8 +164,10 @@ func (p pages) setDisabled(disabled bool) shell.Handler {
 			return notFound(err)
 		}
 		if disabled {
+			noteAccount(c, "account-disabled", account, "enabled", "disabled")
 			return c.Done(account.Person().Title()+" is disabled and signed out everywhere.", "people", "accounts", account.ID)
 		}
+		noteAccount(c, "account-enabled", account, "disabled", "enabled")
 		return c.Done(account.Person().Title()+" is enabled.", "people", "accounts", account.ID)
 	}
 }
@@ -182,6 +186,7 @@ func (p pages) newLink(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	noteAccount(c, "link-made", account, nil, string(kind))
 	return p.showSecret(c, kind, account, secret)
 }
 
@@ -191,5 +196,6 @@ func (p pages) endSession(c *shell.Context) error {
 	if err := p.accounts.EndSession(ctx, c.Param("id"), c.Param("session")); err != nil {
 		return notFound(err)
 	}
+	c.Note(audit.Entry{Action: "session-ended", Subjects: []string{c.Param("id")}})
 	return c.Done("The session has ended.", "people", "accounts", c.Param("id"))
 }

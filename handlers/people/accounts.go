@@ -86,6 +86,7 @@ func (p pages) invite(c *shell.Context) error {
 	case err != nil:
 		return err
 	}
+	noteAccount(c, "invited", account, nil, rolesOf(account.Roles))
 	return p.showSecret(c, access.Join, account, secret)
 }
 

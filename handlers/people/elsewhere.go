@@ -50,6 +50,7 @@ func (p pages) back(c *shell.Context) error {
 		return shell.Refused(http.StatusForbidden, "You were not signed in", "What the provider said could not be trusted. Begin again; if it happens again, tell an admin.")
 	}
 	in, err := p.accounts.SignInWith(ctx, who, p.client(c))
+	p.noteSignIn(c, who.Email, err)
 	switch {
 	case errors.Is(err, access.ErrUnverified):
 		return shell.Refused(http.StatusForbidden, "Your e-mail address is not verified", "Verify it with the provider, then sign in again.")

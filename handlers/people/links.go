@@ -6,6 +6,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 )
 
 type linkPage struct {
@@ -89,6 +90,7 @@ func (p pages) useLink(kind access.LinkKind) shell.Handler {
 		if err != nil {
 			return gone(err)
 		}
+		c.Note(audit.Entry{Action: "link-used", Actor: account.Email, ActorID: account.ID, Lines: []string{"a one-time link (" + string(kind) + ") was used: a password was chosen, and its owner signed in"}})
 		p.enter(c, in)
 		to := "flags"
 		if kind != access.First && account.Person().Highest() == access.None {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 )
 
 type mePage struct {
@@ -58,6 +59,7 @@ func (p pages) changePassword(c *shell.Context) error {
 	defer cancel()
 	in, err := p.accounts.ChangePassword(ctx, c.Person.ID, form.Values.Get("present"), form.Values.Get("password"), p.client(c))
 	if status, ok := p.refused(c, form, err); ok {
+		c.Note(audit.Entry{Action: "password-refused", Lines: []string{err.Error()}})
 		if status == http.StatusUnprocessableEntity {
 			form.Message = ""
 			form.Refuse("present", "This is not your present password.")
@@ -67,6 +69,7 @@ func (p pages) changePassword(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	c.Note(audit.Entry{Action: "password-changed"})
 	p.enter(c, in)
 	return c.Done("Your password is changed. All your other sessions have ended.", "me")
 }
@@ -77,6 +80,7 @@ func (p pages) endOwnSession(c *shell.Context) error {
 	if err := p.accounts.EndSession(ctx, c.Person.ID, c.Param("session")); err != nil {
 		return notFound(err)
 	}
+	c.Note(audit.Entry{Action: "session-ended"})
 	return c.Done("The session has ended.", "me")
 }
 
@@ -86,5 +90,6 @@ func (p pages) endOtherSessions(c *shell.Context) error {
 	if err := p.accounts.EndOtherSessions(ctx, c.Person.ID, p.cookie(c, sessionCookie)); err != nil {
 		return err
 	}
+	c.Note(audit.Entry{Action: "sessions-ended"})
 	return c.Done("All your other sessions have ended.", "me")
 }

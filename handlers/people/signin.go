@@ -9,6 +9,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 )
 
 type signInPage struct {
@@ -48,6 +49,7 @@ func (p pages) signIn(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	in, err := p.accounts.SignIn(ctx, form.Get("email"), form.Values.Get("password"), p.client(c))
+	p.noteSignIn(c, form.Get("email"), err)
 	status, ok := p.refused(c, form, err)
 	switch {
 	case ok:
@@ -85,9 +87,13 @@ func (p pages) refused(c *shell.Context, form *shell.Form, err error) (status in
 func (p pages) signOut(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
+	who, _ := p.app.Person(c.Context) // whoever's session has ended already signs out of nothing
 	if err := p.accounts.SignOut(ctx, p.cookie(c, sessionCookie)); err != nil {
 		return err
 	}
 	p.dropCookie(c, sessionCookie)
+	if who.ID != "" {
+		c.Note(audit.Entry{Action: "sign-out", Actor: who.Author(), ActorID: who.ID})
+	}
 	return c.Done("You are signed out.", "sign-in")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/views"
 )
 
@@ -82,6 +83,8 @@ func (p pages) makeToken(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	c.Note(audit.Entry{Action: "token-made", Items: []audit.Item{{Kind: "token", Key: form.Get("name"),
+		After: map[string]any{"role": role.String(), "environment": form.Get("environment"), "expires": expires.Format(time.RFC3339)}}}})
 	return p.showNewToken(c, http.StatusOK, form, secret)
 }
 
@@ -113,6 +116,7 @@ func (p pages) revoke(c *shell.Context, creator string, to ...any) error {
 	if err := p.tokens.Revoke(ctx, c.Param("id"), creator, c.Person.Author()); err != nil {
 		return notFound(err)
 	}
+	c.Note(audit.Entry{Action: "token-revoked", Topics: []string{audit.Topic("token", c.Param("id"))}})
 	return c.Done("The token is revoked. It opens nothing any more.", to...)
 }
 

@@ -3,6 +3,7 @@ package settings
 import (
 	"github.com/toprent/flags/handlers/alerts"
 	"github.com/toprent/flags/handlers/api"
+	"github.com/toprent/flags/handlers/audit"
 	"github.com/toprent/flags/handlers/environments"
 	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/flags"
@@ -39,5 +40,6 @@ func areas() []func(*shell.App) {
 		people.Register,
 		api.Register,
 		alerts.Register,
+		audit.Register,
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -21,6 +23,7 @@ import (
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
 	"github.com/toprent/flags/internal/review"
@@ -102,6 +105,19 @@ type Config struct {
 	// the same on all instances. Without it they are stored plainly, and the page for admins says so.
 	Key []byte
 
+	// AuditKey chains the audit's entries: at least 32 random bytes, the same on all instances and for all commands, and
+	// never in the database. Without it they are chained all the same, but whoever can write the whole database could
+	// then write another chain that is as whole.
+	AuditKey []byte
+
+	// AuditHeads says where the heads of the audit's chains are sent once a day, so that nobody can cut off the newest
+	// entries unseen. Defaults to nowhere.
+	AuditHeads AuditHeads
+
+	// Address says where a request comes from, for the audit; defaults to who is connected. Behind a proxy that is the
+	// proxy. Accounts have an answer of their own.
+	Address func(*http.Request) string
+
 	// AllowPrivateWebhooks is for hosts whose receivers are inside: webhooks may then go to private addresses, and by http.
 	// Off by default, so that nobody reaches through an alert what only this server can reach.
 	AllowPrivateWebhooks bool
@@ -154,15 +170,20 @@ func New(config Config) (*Settings, error) {
 		return nil, fmt.Errorf("settings.New: %w", err)
 	}
 	newest := catalog.New(config.Store)
+	log := audit.New(config.Store, audit.Options{Key: config.AuditKey, Logger: config.Logger})
 	s := &Settings{app: &shell.App{
+		Audit: log, Address: addressOf(config),
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
-		Store: config.Store, Changes: changes.New(config.Store, changes.Options{MayApprove: mayApprove(config.RoleOf)}),
+		Store: config.Store, Changes: changes.New(config.Store, changes.Options{AuditKey: config.AuditKey, MayApprove: mayApprove(config.RoleOf)}),
 		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory,
 		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,
 	}}
 	letters := review.NewLetters(s.app.Reviews, telling, config.Logger)
-	s.runs = append(watching, telling.Run, letters.Run, s.app.Impacts.Run, s.warm, s.schedule)
+	s.runs = append(watching, telling.Run, letters.Run, log.Run, s.app.Impacts.Run, s.warm, s.schedule)
+	if config.AuditHeads.URL != "" {
+		s.runs = append(s.runs, func(ctx context.Context) error { return sendHeads(ctx, log, telling, config) })
+	}
 	if config.Flags != nil {
 		s.runs = append(s.runs, report.New(config.Store, config.Flags, report.Options{Logger: config.Logger}).Run)
 	}
@@ -203,6 +224,23 @@ func (s *Settings) Run(ctx context.Context) error {
 	<-ctx.Done()
 	running.Wait()
 	return ctx.Err()
+}
+
+// addressOf says where requests come from.
+func addressOf(config Config) func(*http.Request) string {
+	switch {
+	case config.Address != nil:
+		return config.Address
+	case config.Accounts != nil:
+		return config.Accounts.Address
+	}
+	return func(r *http.Request) string {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			return r.RemoteAddr
+		}
+		return host
+	}
 }
 
 // warm reads all environments once, so that nobody's first page waits for it.

@@ -58,6 +58,19 @@ func (a *Alerts) sendSigned(ctx context.Context, channel models.AlertChannel, ta
 	return a.post.send(ctx, target, body, headers)
 }
 
+// PostSigned posts JSON to an address as signed webhooks are posted, once. The error is in words for people; again says
+// that another attempt may help.
+func (a *Alerts) PostSigned(ctx context.Context, to, secret, id string, body []byte) (again bool, err error) {
+	headers, err := signed(id, time.Now(), body, secret)
+	if err != nil {
+		return false, errors.New("the secret cannot be read: it is whsec_ and base64")
+	}
+	if result := a.post.send(ctx, to, body, headers); !result.OK {
+		return result.Again, errors.New(result.String())
+	}
+	return false, nil
+}
+
 // secrets are those that a webhook is signed with: the newest, and for a while the one before it.
 func (a *Alerts) secrets(channel models.AlertChannel) ([]string, error) {
 	secret, err := a.seal.open(channel.ID+"/secret", channel.Secret)

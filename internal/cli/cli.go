@@ -19,12 +19,14 @@ type commands struct {
 	Settings
 
 	Serve   serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
-	Migrate migrate    `cmd:"" help:"Bring the database's schema up to date."`
+	Migrate migrate    `cmd:"" help:"Bring the database's schema up to date, and say what the role that serves may do."`
 	Import  importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
 	Export  export     `cmd:"" help:"Write the whole configuration as a flags file."`
 	Explain explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
 	Kill    kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
 	Lift    lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Audit   auditing   `cmd:"" help:"Verify and export the audit: who did what, when, why and from where."`
+	Forget  forget     `cmd:"" help:"Forget a person: their data is deleted, and the audit stays whole."`
 	Recall  recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
 	Scan    scan       `cmd:"" help:"Find where code uses flags: flags without a use, uses without a flag."`
 }
@@ -72,7 +74,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	command := parsed.Selected().Name
 	s := streams{out: out, err: errs, log: logger(command, errs)}
-	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.BindTo(fromCommand(ctx), (*context.Context)(nil))
 	err = parsed.Run(&c.Settings, s)
 	switch {
 	case err == nil, command == "serve" && errors.Is(err, context.Canceled):

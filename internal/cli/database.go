@@ -61,10 +61,22 @@ func prepare(ctx context.Context, store *models.Store) error {
 	return migrations.Prepare(ctx, db, kind)
 }
 
-type migrate struct{}
+type migrate struct {
+	URL   string `name:"migrate-url" env:"MIGRATE_URL" placeholder:"URL" help:"The database as the role that owns the schema (default: DATABASE_URL)."`
+	Grant string `placeholder:"ROLE" help:"Gives the PostgreSQL role that serves what it needs, and no more: it can add to the audit and to revisions, and change neither."`
+}
 
-// Run migrates. DATABASE_URL names the role that owns the schema, which need not be the one that serves.
-func (migrate) Run(ctx context.Context, settings *Settings, s streams) error {
+// Run migrates. MIGRATE_URL names the role that owns the schema, which need not, and had better not, be the one that
+// serves.
+func (cmd migrate) Run(ctx context.Context, settings *Settings, s streams) error {
+	if cmd.URL != "" {
+		owner := *settings
+		owner.DatabaseURL = cmd.URL
+		if _, _, err := owner.database(); err != nil {
+			return fmt.Errorf("MIGRATE_URL: %w", err)
+		}
+		settings = &owner
+	}
 	store, err := settings.open(ctx)
 	if err != nil {
 		return err
@@ -80,8 +92,15 @@ func (migrate) Run(ctx context.Context, settings *Settings, s streams) error {
 	}
 	if applied == 0 {
 		fmt.Fprintln(s.out, "The schema is up to date.")
+	} else {
+		fmt.Fprintf(s.out, "Applied %d migrations; the schema is up to date.\n", applied)
+	}
+	if cmd.Grant == "" {
 		return nil
 	}
-	fmt.Fprintf(s.out, "Applied %d migrations; the schema is up to date.\n", applied)
+	if err := migrations.Grant(ctx, db, kind, cmd.Grant); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s may serve: it can add to the audit and to revisions, and change neither.\n", cmd.Grant)
 	return nil
 }

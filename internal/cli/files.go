@@ -33,8 +33,8 @@ func (cmd importFile) Run(ctx context.Context, settings *Settings, s streams) er
 	for _, warning := range file.Warnings {
 		fmt.Fprintf(s.err, "warning: %v\n", warning)
 	}
-	return settings.use(ctx, func(store *models.Store) error {
-		imported, err := changes.New(store).Import(ctx, file.Document, changes.ImportOptions{Author: author(cmd.Author), Reason: cmd.Reason, DryRun: cmd.DryRun})
+	return settings.write(ctx, func(_ *models.Store, writing *changes.Changes) error {
+		imported, err := writing.Import(ctx, file.Document, changes.ImportOptions{Author: author(cmd.Author), Reason: cmd.Reason, DryRun: cmd.DryRun})
 		var refused *changes.RefusedError
 		if errors.As(err, &refused) {
 			return file.Explain(refused.Problems)

@@ -58,7 +58,15 @@ func (s *Settings) sessionKeys() ([][]byte, error) {
 
 // developmentKeys gives the key kept beside the database, made the first time, so that restarts sign nobody out.
 func (s *Settings) developmentKeys() ([][]byte, error) {
-	file := "toprent.session-key"
+	key, err := s.keptKey("toprent.session-key")
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{key}, nil
+}
+
+// keptKey gives the key of that file beside the database, made the first time.
+func (s *Settings) keptKey(file string) ([]byte, error) {
 	if _, path, _ := s.database(); path != "" {
 		file = filepath.Join(filepath.Dir(path), file)
 	}
@@ -67,13 +75,13 @@ func (s *Settings) developmentKeys() ([][]byte, error) {
 		text, err = makeKey(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("keep a session key: %w", err)
+		return nil, fmt.Errorf("keep a key: %w", err)
 	}
 	key := decodeKey(strings.TrimSpace(string(text)))
 	if len(key) < minKey {
-		return nil, fmt.Errorf("%s holds no session key: remove it, and another is made", file)
+		return nil, fmt.Errorf("%s holds no key: put back the one that was there, or remove it, and another is made", file)
 	}
-	return [][]byte{key}, nil
+	return key, nil
 }
 
 // makeKey gives the text of a key file that was not there. Of instances that start at once the first one makes it: a

@@ -18,8 +18,8 @@ type act struct {
 // run kills or lifts, and says what came of it: done is a format of key, environment
 // and revision, already one of key and environment.
 func (cmd act) run(ctx context.Context, settings *Settings, s streams, do publishing, done, already string) error {
-	return settings.use(ctx, func(store *models.Store) error {
-		published, err := do(changes.New(store), ctx, settings.Environment, cmd.Flag, author(cmd.Author), cmd.Reason)
+	return settings.write(ctx, func(_ *models.Store, writing *changes.Changes) error {
+		published, err := do(writing, ctx, settings.Environment, cmd.Flag, author(cmd.Author), cmd.Reason)
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,8 @@ type recall struct {
 
 // Run makes what is published apply to everybody on their next page.
 func (cmd recall) Run(ctx context.Context, settings *Settings, s streams) error {
-	return settings.use(ctx, func(store *models.Store) error {
-		published, err := changes.New(store).Recall(ctx, settings.Environment, author(cmd.Author), cmd.Reason)
+	return settings.write(ctx, func(_ *models.Store, writing *changes.Changes) error {
+		published, err := writing.Recall(ctx, settings.Environment, author(cmd.Author), cmd.Reason)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/access"
@@ -75,6 +76,12 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
 	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
+	if err := cfg.applyAudit(&config); err != nil {
+		return nil, err
+	}
+	if len(config.AuditKey) == 0 {
+		s.log.Warn("there is no AUDIT_KEY: the audit is chained without a key, so that whoever can write the whole database could write another chain")
+	}
 	pages, err := settings.New(config)
 	if err != nil {
 		return nil, err
@@ -147,7 +154,10 @@ func (serve) prepare(ctx context.Context, store *models.Store, settings *Setting
 		err = settings.exists(ctx, store)
 	}
 	if err == nil && settings.fills() {
-		_, err = sample.Fill(ctx, store)
+		var options changes.Options
+		if options, err = settings.auditing(); err == nil {
+			_, err = sample.Fill(ctx, store, options)
+		}
 	}
 	return err
 }

@@ -31,6 +31,7 @@ type Settings struct {
 
 	Access
 	Alerts
+	Auditing
 }
 
 // check refuses a wrong setting with the reason.
@@ -47,7 +48,7 @@ func (s *Settings) check(command string) error {
 	if err := checkAddress(s.Listen); err != nil {
 		return err
 	}
-	if err := errors.Join(s.Access.check(), s.Alerts.check()); err != nil {
+	if err := errors.Join(s.Access.check(), s.Alerts.check(), s.Auditing.check()); err != nil {
 		return err
 	}
 	_, err := s.keys()

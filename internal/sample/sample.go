@@ -116,8 +116,8 @@ func (s *Site) routes(r *gin.Engine) {
 }
 
 // Fill imports the sample's flags into every environment, and gives its tenants their plans, if the database has
-// none yet. It reports whether it did.
-func Fill(ctx context.Context, store *models.Store) (bool, error) {
+// none yet. It reports whether it did. Options are those of changes.New.
+func Fill(ctx context.Context, store *models.Store, options ...changes.Options) (bool, error) {
 	flags, err := store.FlagsByKey(ctx)
 	if err != nil || len(flags) > 0 {
 		return false, err
@@ -132,7 +132,7 @@ func Fill(ctx context.Context, store *models.Store) (bool, error) {
 		copied.Name = name
 		doc.Environments = append(doc.Environments, copied)
 	}
-	if _, err := changes.New(store).Import(ctx, doc, changes.ImportOptions{Author: "sample", Reason: "the sample's flags"}); err != nil {
+	if _, err := changes.New(store, options...).Import(ctx, doc, changes.ImportOptions{Author: "sample", Reason: "the sample's flags"}); err != nil {
 		return false, fmt.Errorf("import the sample's flags: %w", err)
 	}
 	for _, t := range tenants {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
 )
@@ -33,6 +34,7 @@ func (a *App) API(method, path string, need Need, answer Answerer) {
 			return err
 		})
 		if err != nil {
+			ctx.noteRefused(err)
 			ctx.failJSON(err)
 			return
 		}
@@ -57,6 +59,7 @@ func (a *App) Feed(path string, need Need, h Handler) {
 			return h(ctx)
 		})
 		if err != nil {
+			ctx.noteRefused(err)
 			ctx.failJSON(err)
 		}
 	})
@@ -87,6 +90,7 @@ func bearer(c *gin.Context) (secret string, ok bool) {
 
 // admitToken finds out on whose behalf the request asks, and whether that may.
 func (a *App) admitToken(c *Context, need Need) error {
+	c.comesFrom(audit.API)
 	secret, ok := bearer(c.Context)
 	if !ok {
 		return errToken
@@ -101,6 +105,7 @@ func (a *App) admitToken(c *Context, need Need) error {
 		return err
 	}
 	c.Person = person
+	c.comesFrom(audit.API)
 	if err := checkPath(c.Params); err != nil {
 		return err
 	}

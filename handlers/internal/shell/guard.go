@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 )
 
 // ErrNotSignedIn says that nobody is signed in.
@@ -65,6 +66,7 @@ func (a *App) admit(c *Context, need Need) error {
 	switch {
 	case err == nil:
 		c.Person = person
+		c.comesFrom(audit.Page)
 	case need.scope == public:
 		return nil // a page for those who are not signed in does not depend on who they are
 	default:

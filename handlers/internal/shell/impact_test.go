@@ -37,7 +37,7 @@ func TestAnImpactShowsHowFarItHasCome(t *testing.T) {
 	}{
 		"counting":         {impact.Answer{Done: 40_000, Total: 100_000}, `hx-trigger="every 1s"|hx-select="#impact"|max="100000" value="40000"|<a href="` + again + `">Look again</a>`, "Try again"},
 		"waiting":          {impact.Answer{}, `waiting for its turn|max="1" value="0"|Look again`, "Try again"},
-		"failed":           {impact.Answer{Err: errors.New("panic: secret.go:17")}, `It could not be counted|<a href="` + again + `">Try again</a>`, "secret.go|hx-trigger"},
+		"failed":           {impact.Answer{Err: errors.New("panic: secret.go:17")}, `It could not be counted|<a href="` + again + `">Look again</a>`, "secret.go|hx-trigger"},
 		"counted":          {impact.Answer{Impact: &impact.Impact{State: impact.Counted, People: 7, Revision: 3}}, `Nobody who was seen gets anything else.|the 7 people|against revision 3`, "hx-trigger|Look again|<table"},
 		"reading":          {impact.Answer{Impact: &impact.Impact{State: impact.StillReading}}, `still being read|<a href="` + again + `">Look again</a>`, "<table|Evaluated"},
 		"nobody was seen":  {impact.Answer{Impact: &impact.Impact{State: impact.NobodySeen}}, `Nobody was seen in this environment yet`, "<table|Evaluated"},

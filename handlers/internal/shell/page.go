@@ -97,7 +97,8 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"health", "Health", "activity", a.Link("health")},
 	}
 	if c.Person.In(access.Everywhere) >= access.Admin {
-		links = append(links, Link{"alerts", "Alerts", "bell", a.Link("alerts")}, Link{"people", "People and access", "key-round", a.Link("people")})
+		links = append(links, Link{"alerts", "Alerts", "bell", a.Link("alerts")}, Link{"people", "People and access", "key-round", a.Link("people")},
+			Link{"audit", "Audit", "lock", a.Link("audit")})
 	}
 	return links
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/audit"
 )
 
 const seeOther = http.StatusSeeOther
@@ -103,12 +104,14 @@ func (a *App) serve(c *gin.Context, need Need, h Handler) {
 	ctx := &Context{Context: c, App: a, zone: zoneOf(c)}
 	a.secure(c)
 	err := attempt(func() error {
+		ctx.comesFrom(audit.Page)
 		if err := a.admit(ctx, need); err != nil {
 			return err
 		}
 		return h(ctx)
 	})
 	if err != nil && !errors.Is(err, ErrAnswered) {
+		ctx.noteRefused(err)
 		ctx.fail(err)
 	}
 }

@@ -5,6 +5,7 @@ package shell
 import (
 	"html/template"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/alerts"
+	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/impact"
 	"github.com/toprent/flags/internal/review"
@@ -36,7 +38,11 @@ type App struct {
 	Alerts    *alerts.Alerts
 	Impacts   *impact.Counter // of changes that are shown before they are made
 	Reviews   *review.Reviews // which flags have outlived their use
+	Audit     *audit.Log
 	Log       *slog.Logger
+
+	// Address says where a request comes from.
+	Address func(*http.Request) string
 
 	// Person says who is asking; ErrNotSignedIn if nobody is.
 	Person func(*gin.Context) (access.Person, error)

@@ -1,0 +1,129 @@
+package changes
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+
+	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/models"
+)
+
+// Forgotten says what was removed about somebody, and what was not.
+type Forgotten struct {
+	As        string        // the name that stands where theirs did
+	Audit     int64         // personal values that were deleted from the audit
+	Directory int64         // rows of the directory, one for each environment
+	Replaced  int64         // rows, past ones included, that held their name as somebody's name
+	Account   bool          // there was an account: it is disabled, and nobody's
+	Ended     []Published   // revisions that ended their overrides
+	Held      []models.Held // what still holds their name
+}
+
+// Forget forgets a person, by user id or e-mail address, and whatever else they are known as: in the audit, whose chains
+// stay whole; in the directory; in overrides, of which the live ones end; in accounts and tokens. All of it is one
+// transaction. It needs no approval. What it cannot change, it lists. Author and names are required.
+func (c *Changes) Forget(ctx context.Context, names []string, author string) (forgotten Forgotten, err error) {
+	if err := checkNames(author, ""); err != nil {
+		return Forgotten{}, err
+	}
+	if len(names) == 0 || strings.TrimSpace(strings.Join(names, "")) == "" {
+		return Forgotten{}, errors.New("say who is to be forgotten: a user id or an e-mail address")
+	}
+	err = c.write(ctx, "forget somebody", func(tx *models.Tx) error {
+		forgotten = Forgotten{As: "forgotten-" + strings.ToLower(rand.Text()[:12])}
+		return c.forget(ctx, tx, names, author, &forgotten)
+	})
+	if err != nil {
+		return Forgotten{}, err
+	}
+	return forgotten, nil
+}
+
+func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, author string, f *Forgotten) error {
+	environments, err := tx.LockAll(ctx)
+	if err != nil {
+		return err
+	}
+	if names, err = forgetAccount(ctx, tx, names, f); err != nil {
+		return err
+	}
+	if err := tx.RevokeTokensOf(ctx, names, f.As); err != nil {
+		return err
+	}
+	// First the name, then the end of the overrides: so the revisions that end them do not tell it again.
+	within, err := tx.RenameWithin(ctx, names, f.As)
+	if err != nil {
+		return err
+	}
+	if f.Replaced, err = tx.Rename(ctx, names, f.As); err != nil {
+		return err
+	}
+	f.Replaced += within
+	if f.Directory, err = tx.ForgetSubject(ctx, names); err != nil {
+		return err
+	}
+	for _, environment := range environments {
+		published, err := c.endOverrides(ctx, tx, environment.Name, f.As, author)
+		if err != nil {
+			return err
+		}
+		if published.New {
+			f.Ended = append(f.Ended, published)
+		}
+	}
+	if f.Held, err = tx.StillHolding(ctx, names); err != nil {
+		return err
+	}
+	if err := tx.NoteForget(ctx); err != nil {
+		return err
+	}
+	// At the end, before the entries of this transaction, of which none holds a name: no note can come between.
+	tx.AtEnd(func() error {
+		if _, err := tx.LockAuditHead(ctx, audit.Configuration); err != nil {
+			return err
+		}
+		if f.Audit, err = tx.ForgetAudit(ctx, names); err != nil {
+			return err
+		}
+		return c.audit.AppendNow(ctx, tx, audit.Forgot(author, f.As, f.Audit))
+	})
+	return nil
+}
+
+// forgetAccount makes the account nobody's that one of the names is of, and gives all names of its owner.
+func forgetAccount(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) ([]string, error) {
+	account, err := tx.AccountNamed(ctx, names)
+	if errors.Is(err, models.ErrNotFound) {
+		return names, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.Account = true
+	return append(names, account.ID, account.Email, account.EmailKey), tx.ForgetAccount(ctx, account.ID, f.As)
+}
+
+// endOverrides ends a user's live overrides in an environment.
+func (c *Changes) endOverrides(ctx context.Context, tx *models.Tx, environment, user, author string) (Published, error) {
+	locked, err := tx.Lock(ctx, environment)
+	if err != nil {
+		return Published{}, err
+	}
+	shared, err := readAbout(ctx, tx)
+	if err != nil {
+		return Published{}, err
+	}
+	d, err := c.begin(ctx, tx, locked, shared, author)
+	if err != nil {
+		return Published{}, err
+	}
+	d.approved = true // who asks to be forgotten waits for nobody
+	for key := range d.overrides.live {
+		if key.user == user {
+			d.overrides.remove(key)
+		}
+	}
+	return d.publish(ctx, tx, KindPublish, "somebody was forgotten, and their overrides ended")
+}
