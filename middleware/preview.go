@@ -29,7 +29,8 @@ type Preview struct {
 	// the middleware answers there by itself. In a group, register ServePreview there, for GET and for POST.
 	Path string
 
-	// Drafts finds the drafts that links show. Defaults to none: links show variants.
+	// Drafts finds the drafts that links show. settings.New puts its change requests here, if nothing else is. Without it,
+	// links show variants. Set it before the first request.
 	Drafts DraftSource
 }
 

@@ -18,7 +18,7 @@ const (
 // drafts remembers drafts for a moment, so that a page with all its requests asks for its draft once. It is safe for
 // concurrent use.
 type drafts struct {
-	source      DraftSource
+	from        *Preview
 	environment string
 	now         func() time.Time
 
@@ -33,7 +33,7 @@ type knownDraft struct {
 
 // get gives a draft. One that cannot be read just now is what it was the last time.
 func (d *drafts) get(ctx context.Context, id int64) (*ruleset.Revision, error) {
-	if d.source == nil {
+	if d.from.Drafts == nil {
 		return nil, ErrNoDraft
 	}
 	d.mu.Lock()
@@ -44,7 +44,7 @@ func (d *drafts) get(ctx context.Context, id int64) (*ruleset.Revision, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, draftTimeout)
 	defer cancel()
-	revision, err := d.source.Draft(ctx, id)
+	revision, err := d.from.Drafts.Draft(ctx, id)
 	switch {
 	case err == nil && (revision == nil || revision.ID().Environment != d.environment):
 		return nil, ErrNoDraft

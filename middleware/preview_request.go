@@ -24,7 +24,7 @@ func (m *middleware) preparePreview() {
 	m.previewName = m.CookieName + "-preview"
 	m.previewStyleURL = strings.TrimSuffix(m.ClientPath, "/") + "/feature-" + assets.PreviewStyleName()
 	if m.Preview != nil {
-		m.drafts = &drafts{source: m.Preview.Drafts, environment: m.Flags.Environment(), now: m.Flags.Now}
+		m.drafts = &drafts{from: m.Preview, environment: m.Flags.Environment(), now: m.Flags.Now}
 	}
 }
 

@@ -179,6 +179,9 @@ func New(config Config) (*Settings, error) {
 		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,
 	}}
+	if config.Preview != nil && config.Preview.Drafts == nil {
+		config.Preview.Drafts = drafts{s.app}
+	}
 	letters := review.NewLetters(s.app.Reviews, telling, config.Logger)
 	s.runs = append(watching, telling.Run, letters.Run, log.Run, s.app.Impacts.Run, s.warm, s.schedule)
 	if config.AuditHeads.URL != "" {
