@@ -31,6 +31,7 @@ type reviewPart struct {
 	Environment models.Environment
 	Ask         bool // it has to be approved
 	Lines       []string
+	Notes       []string // what is to be known of it
 }
 
 // reviewFields are what the page itself asks for; everything else is the form's.
@@ -124,11 +125,11 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 		return err
 	}
 	page := reviewPage{Action: c.Request.URL.EscapedPath(), Reason: do.Changes[0].Reason, Fields: f.kept(reviewFields()...)}
-	for _, preview := range previews {
+	for i, preview := range previews {
 		if len(preview.Lines) == 0 {
 			continue
 		}
-		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
+		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Notes: do.Changes[i].Notes, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
 		page.Parts = append(page.Parts, part)
 		page.Ask, page.Now = page.Ask || part.Ask, page.Now || !part.Ask
 	}
