@@ -26,7 +26,7 @@ func TestStorage(t *testing.T) {
 // Exercise runs the storage suite. open gives a migrated database that is empty and the test's own.
 func Exercise(t *testing.T, open func(t *testing.T) *models.Store) {
 	for _, suite := range []map[string]func(*testing.T, *storage){
-		readingCases, historyCases, publishCases, publishAllCases, killCases, importCases, corruptCases, subjectCases, schemaCases,
+		readingCases, historyCases, publishCases, publishAllCases, killCases, importCases, corruptCases, subjectCases, schemaCases, rollbackCases, promotionCases,
 	} {
 		for name, run := range suite {
 			t.Run(name, func(t *testing.T) { run(t, newStorage(t, open(t))) })
@@ -77,8 +77,24 @@ type storage struct {
 	changes *changes.Changes
 }
 
+// newStorage is one in which production takes no approvals, so that tests of other things publish at once.
 func newStorage(t *testing.T, store *models.Store) *storage {
-	return &storage{t: t, store: store, changes: changes.New(store)}
+	t.Helper()
+	s := &storage{t: t, store: store, changes: changes.New(store)}
+	s.protects(0)
+	return s
+}
+
+// protects makes production take that many approvals for each change.
+func (s *storage) protects(approvals int) {
+	s.t.Helper()
+	row, err := s.store.Environment(s.t.Context(), prod)
+	if err == nil {
+		err = s.changes.EditEnvironment(s.t.Context(), changes.EnvironmentEdit{Name: prod, Title: row.Title, Protected: true, Approvals: approvals, Author: "ann", Base: row.Version})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 const prod = "production"
