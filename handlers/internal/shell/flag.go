@@ -15,7 +15,7 @@ type FlagHead struct {
 	Page
 	About    models.FeatureFlag // what all environments share
 	Settings *catalog.Flag      // in the environment that the path names; nil: the path names none, or the flag is not there
-	Tab      string             // overview, rules, overrides, who or settings; definition for the page that is about no environment
+	Tab      string             // overview, rules, overrides, who or settings; definition or history for the pages that are about no environment
 	States   []FlagState        // in each environment that the person may see
 }
 
