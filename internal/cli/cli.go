@@ -18,14 +18,16 @@ import (
 type commands struct {
 	Settings
 
-	Serve   serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
-	Migrate migrate    `cmd:"" help:"Bring the database's schema up to date."`
-	Import  importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
-	Export  export     `cmd:"" help:"Write the whole configuration as a flags file."`
-	Explain explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
-	Kill    kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
-	Lift    lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
-	Recall  recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
+	Serve    serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
+	Migrate  migrate    `cmd:"" help:"Bring the database's schema up to date."`
+	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
+	Export   export     `cmd:"" help:"Write the whole configuration as a flags file."`
+	Explain  explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
+	Kill     kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
+	Lift     lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Rollback rollback   `cmd:"" help:"Make an environment what it was at a revision. Kills stay as they are."`
+	Promote  promote    `cmd:"" help:"Make a flag in one environment what it is in another. Kills stay as they are."`
+	Recall   recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
 }
 
 // streams are where a command reads and writes.

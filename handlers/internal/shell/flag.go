@@ -87,6 +87,16 @@ func (h FlagHead) MayKill() bool {
 	return false
 }
 
+// Targets are the environments to which the person may promote the flag from the one that the page is about.
+func (h FlagHead) Targets() (targets []models.Environment) {
+	for _, s := range h.States {
+		if s.Environment.Name != h.Environment && h.Person.In(s.Environment.Name) >= access.Editor {
+			targets = append(targets, s.Environment)
+		}
+	}
+	return targets
+}
+
 // State is the flag's state in the environment that the page is about.
 func (h FlagHead) State() FlagState {
 	for _, s := range h.States {
