@@ -73,8 +73,8 @@ func propose(ctx context.Context, c *changes.Changes, out io.Writer, notes []str
 	if err != nil {
 		return err
 	}
-	for _, request := range done.Requests {
-		fmt.Fprintf(out, "%s takes changes as change requests: change request %d is sent for review.\n", change.Environment, request.ID)
+	if len(done.Requests) > 0 {
+		fmt.Fprintf(out, "%s takes changes as change requests: change request %d is sent for review.\n", change.Environment, done.Requests[0].ID)
 		return nil
 	}
 	published := done.Published[0]
