@@ -127,7 +127,7 @@ func (h *history) items(c *shell.Context, p *revisionPage) error {
 		}
 	}
 	for _, item := range items {
-		p.Items = append(p.Items, touched{item, item.Lines(c.Zone()), words.Sides(item.Was, item.Is, c.Zone())})
+		p.Items = append(p.Items, touched{item, item.Lines(c.Zone()), words.Differing(words.Sides(item.Was, item.Is, c.Zone()))})
 	}
 	return nil
 }

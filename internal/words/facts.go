@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,26 +16,33 @@ type Side struct {
 	Differs bool
 }
 
-// Sides are all things about an item (a ruleset.Flag, Segment, Plan or Override; nil: it is not there) before and after a
-// change, beside each other.
+// Sides are all things that are said about an item (a ruleset.Flag, Segment, Plan or Override; nil: it is not there)
+// before and after a change, beside each other.
 func Sides(was, is any, zone *time.Location) []Side {
 	before, after := facts(was, zone), facts(is, zone)
 	like := after
 	if like == nil {
 		like = before
 	}
-	sides := make([]Side, len(like))
+	var sides []Side
 	for i := range like {
-		sides[i].Name = like[i].name
+		side := Side{Name: like[i].name}
 		if before != nil {
-			sides[i].Was = before[i].text
+			side.Was = before[i].text
 		}
 		if after != nil {
-			sides[i].Is = after[i].text
+			side.Is = after[i].text
 		}
-		sides[i].Differs = sides[i].Was != sides[i].Is
+		if side.Differs = side.Was != side.Is; side.Differs || side.Was != "" {
+			sides = append(sides, side)
+		}
 	}
 	return sides
+}
+
+// Differing are the sides of which one is other than the other.
+func Differing(sides []Side) []Side {
+	return slices.DeleteFunc(sides, func(s Side) bool { return !s.Differs })
 }
 
 type fact struct{ name, text string }
