@@ -170,7 +170,11 @@ func (p *promotePage) publish(c *shell.Context, f *shell.Form) (changes.Publishe
 		f.Values.Del("confirm")
 		f.Set("head", head)
 	}
-	return c.Publish(f, change)
+	published, err := c.Propose(f, change.Reason, change)
+	if err != nil {
+		return changes.Published{}, err
+	}
+	return published[0], nil
 }
 
 // refused takes over why it cannot be done, and gives the status to show it with; 0: err says something else.

@@ -32,9 +32,9 @@ func (h *history) rollBack(c *shell.Context) error {
 		f.Values.Del("confirm")
 	}
 	f.Set("head", strconv.FormatInt(p.Head, 10))
-	var published changes.Published
+	var published []changes.Published
 	if err == nil {
-		published, err = c.Publish(f, change)
+		published, err = c.Propose(f, p.what(f), change)
 	}
 	if status := p.refused(f, err); status != 0 {
 		return c.Render(status, "history/one", p)
@@ -42,7 +42,7 @@ func (h *history) rollBack(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Done(fmt.Sprintf("%s: revision %d.", p.what(f), published.Number), "changes", p.Entry.Environment, published.Number)
+	return c.Done(fmt.Sprintf("%s: revision %d.", p.what(f), published[0].Number), "changes", p.Entry.Environment, published[0].Number)
 }
 
 // change is what the form asks for.
