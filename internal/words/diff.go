@@ -83,11 +83,11 @@ func expiry(t *time.Time, zone *time.Location) string {
 	if t == nil {
 		return "never"
 	}
-	return exactly(t, zone)
+	return toTheSecond(t, zone)
 }
 
-// exactly is a moment to the second, where that tells it apart from another.
-func exactly(t *time.Time, zone *time.Location) string {
+// toTheSecond is a moment to the second, where that tells it apart from another.
+func toTheSecond(t *time.Time, zone *time.Location) string {
 	if t == nil || t.Second() == 0 && t.Nanosecond() == 0 {
 		return moment(t, zone)
 	}

@@ -135,7 +135,7 @@ func (d *differ) growth(p ruleset.Percent) string {
 	if p.To < p.From {
 		verb = "falling"
 	}
-	text := fmt.Sprintf("%s from %s %% at %s to %s %% at %s", verb, p.From, exactly(p.Start, d.zone), p.To, exactly(p.End, d.zone))
+	text := fmt.Sprintf("%s from %s %% at %s to %s %% at %s", verb, p.From, toTheSecond(p.Start, d.zone), p.To, toTheSecond(p.End, d.zone))
 	if p.Share != 0 {
 		text += fmt.Sprintf(" (share %s %%)", p.Share)
 	}
