@@ -2,10 +2,10 @@ package changes
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 )
 
@@ -51,6 +51,16 @@ func (l *lines) content(what, was, is string) {
 	}
 }
 
+// differs adds what became different; what is stored otherwise has at least one line.
+func (l *lines) differs(differences []string) {
+	if len(differences) == 0 {
+		differences = []string{"is stored in another way"}
+	}
+	for _, difference := range differences {
+		l.all = append(l.all, l.item+": "+difference)
+	}
+}
+
 func plain(value any) string {
 	switch value := value.(type) {
 	case bool:
@@ -86,18 +96,8 @@ func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], ke
 	if cameOrWent(&l, t, key) {
 		return l.all
 	}
-	was, is := t.live[key].FlagSettings, t.next[key].FlagSettings
-	l.change("enabled", was.Enabled, is.Enabled)
-	l.change("killed", was.Killed, is.Killed)
-	l.change("archived", was.Archived, is.Archived)
-	l.change("client-visible", was.ClientVisible, is.ClientVisible)
-	l.change("tier required", was.TierRequired, is.TierRequired)
-	l.change("off", was.OffVariant, is.OffVariant)
-	l.change("otherwise", was.OtherwiseVariant, is.OtherwiseVariant)
-	l.change("default", was.DefaultVariant, is.DefaultVariant)
-	l.content("variants", was.Variants, is.Variants)
-	l.content("prerequisites", was.Prerequisites, is.Prerequisites)
-	l.content("rules", was.RolloutStrategy, is.RolloutStrategy)
+	named := models.FeatureFlag{Name: key}
+	l.differs(words.FlagDiff(t.live[key].Flag(named), t.next[key].Flag(named), time.UTC))
 	return l.all
 }
 
@@ -106,8 +106,7 @@ func describeSegment(item Item, t *table[string, models.Segment], key string) []
 	if cameOrWent(&l, t, key) {
 		return l.all
 	}
-	l.change("title", t.live[key].Title, t.next[key].Title)
-	l.content("condition", t.live[key].Condition, t.next[key].Condition)
+	l.differs(words.SegmentDiff(t.live[key].Segment(), t.next[key].Segment(), time.UTC))
 	return l.all
 }
 
@@ -116,12 +115,7 @@ func describePlan(item Item, t *table[string, models.Plan], key string) []string
 	if cameOrWent(&l, t, key) {
 		return l.all
 	}
-	was, is := t.live[key], t.next[key]
-	l.change("title", was.Title, is.Title)
-	l.change("rank", was.Rank, is.Rank)
-	if !slices.Equal(was.Features, is.Features) {
-		l.add("features %s, were %s", names(is.Features), names(was.Features))
-	}
+	l.differs(words.PlanDiff(t.live[key].Plan(), t.next[key].Plan()))
 	return l.all
 }
 
@@ -145,10 +139,7 @@ func describeOverride(t *table[overrideKey, models.FeatureFlagOverride], key ove
 		l.add("new, %s", is.Variant)
 		return l.all
 	}
-	before := was.Override(key.flag)
-	l.change("variant", before.Variant, is.Variant)
-	l.change("reason", before.Reason, is.Reason)
-	l.change("expires", moment(before.Expires), moment(is.Expires))
+	l.differs(words.OverrideDiff(was.Override(key.flag), is, time.UTC))
 	return l.all
 }
 

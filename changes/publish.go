@@ -18,6 +18,8 @@ type Change struct {
 	Kind        string // of the revision: publish (the default), rollback or promote
 	Edits       []Edit
 	Impact      string // JSON of what it does to the people seen, to be kept with the revision; empty: not counted
+
+	Notes []string // what is to be known of it before it is done; shown beside it, and not kept
 }
 
 // Publish makes all edits in one transaction: all or none. It returns a ConflictError if any item has moved on since

@@ -38,7 +38,7 @@ var settingsPages = []string{
 	"/plans/development", "/plans/development/pro", "/plans/development/pro/edit", "/plans/development/free/remove", "/new-plan/development",
 	"/plan-ranks/development", "/tenants", "/tenant?id=t-acme",
 	"/environments", "/new-environment", "/environments/staging/edit", "/environments/production/recall",
-	"/changes", "/changes/development", "/changes/production/1",
+	"/changes", "/changes/development", "/changes/production/1", "/flags/checkout/history", "/tenant/history?id=t-acme", "/flags/checkout/development/promote?to=staging", "/flags/new-home/development/promote?to=production",
 	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
 	"/alerts/channels/{channel}/roll", "/alerts/watches/new", "/watch/production?flag=new-home",
 	"/review", "/review?reason=removal&in=production", "/review?show=kept", "/flags?stale=on",

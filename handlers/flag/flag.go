@@ -34,6 +34,8 @@ func Register(a *shell.App) {
 	a.GET("/flags/:key/:env/unarchive", editor, showSwitch(unarchiving))
 	a.POST("/flags/:key/:env/unarchive", editor, doSwitch(unarchiving))
 	a.POST("/flags/:key/:env/tier", editor, p.setTier)
+	a.GET("/flags/:key/:env/promote", shell.Anywhere(access.Editor), showPromote) // and in the target: see promotable
+	a.POST("/flags/:key/:env/promote", shell.Anywhere(access.Editor), promote)
 	a.GET("/flags/:key/:env/settings", editor, showSettings)
 	a.POST("/flags/:key/:env/settings", editor, saveSettings)
 }

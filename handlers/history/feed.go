@@ -174,7 +174,7 @@ func (p page) feedTitle() string {
 	if p.In == "" {
 		return p.Product + ": changes of flags"
 	}
-	return p.Product + ": changes of flags in " + p.titleOf(p.In)
+	return p.Product + ": changes of flags in " + p.TitleOf(p.In)
 }
 
 func (e entry) title() string {

@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
@@ -28,6 +26,9 @@ func Register(a *shell.App) {
 	a.Feed("/changes/:env/feed.atom", there, h.atom)
 	a.Feed("/changes/:env/feed.json", there, h.json)
 	a.GET("/changes/:env/:revision", there, h.one)
+	a.POST("/changes/:env/:revision/rollback", shell.InEnvironment(access.Editor), h.rollBack)
+	a.GET("/flags/:key/history", anywhere, h.flag)
+	a.GET("/tenant/history", shell.Everywhere(access.Viewer), h.tenant)
 }
 
 // pageSize is how many revisions stand on a page, and in a feed.
@@ -36,7 +37,7 @@ const pageSize = 30
 // history is the area.
 type history struct{ words *changes.History }
 
-// page is a list of revisions, or a single one.
+// page is a list of revisions.
 type page struct {
 	shell.Page
 	Filter  models.HistoryFilter
@@ -46,7 +47,6 @@ type page struct {
 
 	InChoices, Kinds []views.Choice
 	Atom, JSON       string // addresses of the feeds
-	Head             int64  // of a single revision's environment
 }
 
 // Filtered reports whether the list may lack revisions because of what was asked.
@@ -82,10 +82,7 @@ func (h *history) find(c *shell.Context) (page, error) {
 	if err := p.where(c); err != nil {
 		return page{}, err
 	}
-	number, err := strconv.Atoi(c.Query("page"))
-	if err != nil || number < 1 || number > 1<<30 {
-		number = 1
-	}
+	number := pageOf(c)
 	rows, total, err := c.App.Store.History(ctx, p.Filter, (number-1)*pageSize, pageSize)
 	if err != nil {
 		return page{}, err
@@ -101,7 +98,7 @@ func (h *history) find(c *shell.Context) (page, error) {
 		return page{}, err
 	}
 	for _, row := range rows {
-		p.Entries = append(p.Entries, entry{row, p.titleOf(row.Environment), lines[row.ID()]})
+		p.Entries = append(p.Entries, entry{row, p.TitleOf(row.Environment), lines[row.ID()]})
 	}
 	return p, nil
 }
@@ -157,15 +154,6 @@ func feedAddress(c *shell.Context, p *page, kind string) string {
 	return at
 }
 
-func (p page) titleOf(environment string) string {
-	for _, e := range p.Environments {
-		if e.Name == environment {
-			return e.Title
-		}
-	}
-	return environment
-}
-
 func (h *history) list(c *shell.Context) error {
 	p, err := h.find(c)
 	if err != nil {
@@ -174,47 +162,5 @@ func (h *history) list(c *shell.Context) error {
 	return c.Render(http.StatusOK, "history/list", p)
 }
 
-// one is the page of a single revision, to which feeds and lists link.
-func (h *history) one(c *shell.Context) error {
-	ctx, cancel := c.Ctx()
-	defer cancel()
-	environment, err := c.App.Store.Environment(ctx, c.Param("env"))
-	if err != nil {
-		return err
-	}
-	number, err := strconv.ParseInt(c.Param("revision"), 10, 64)
-	if err != nil || number < 1 || number > environment.Head {
-		return shell.NotFound("%s has no revision %q.", environment.Title, c.Param("revision"))
-	}
-	base, err := c.Page("Revision "+c.Param("revision")+" of "+environment.Title, "changes")
-	if err != nil {
-		return err
-	}
-	row, err := c.App.Store.Revision(ctx, environment.Name, number)
-	if err != nil {
-		return err
-	}
-	lines, err := h.words.Describe(ctx, []models.Revision{row})
-	if err != nil {
-		return err
-	}
-	return c.Render(http.StatusOK, "history/one", page{Page: base, In: environment.Name, Head: environment.Head,
-		Entries: []entry{{row, environment.Title, lines[row.ID()]}}})
-}
-
-// Before is the number of the revision before a single one; 0: there is none.
-func (p page) Before() int64 { return p.Entries[0].Number - 1 }
-
-// After is the number of the one after it; 0: there is none yet.
-func (p page) After() int64 {
-	if p.Entries[0].Number < p.Head {
-		return p.Entries[0].Number + 1
-	}
-	return 0
-}
-
-// InspectAt is the moment at which a single revision was published, as an address carries it.
-func (p page) InspectAt() string { return p.Entries[0].PublishedAt.UTC().Format(time.RFC3339Nano) }
-
 // WhereTitle is how the environment that is looked at is called.
-func (p page) WhereTitle() string { return p.titleOf(p.In) }
+func (p page) WhereTitle() string { return p.TitleOf(p.In) }

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/asof"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )

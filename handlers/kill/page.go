@@ -7,9 +7,9 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 )
 

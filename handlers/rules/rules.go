@@ -11,8 +11,8 @@ import (
 	"github.com/toprent/flags/handlers/internal/builder"
 	"github.com/toprent/flags/handlers/internal/exact"
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )

@@ -6,9 +6,9 @@ import (
 	"net/http"
 
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/words"
 )
 
 // Register mounts the pages.

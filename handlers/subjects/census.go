@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/toprent/flags/directory"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 )
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/spreadsheet"
+	"github.com/toprent/flags/internal/words"
 )
 
 // whoCSV is the list of who has a flag, with the page's filters, as a file for spreadsheets.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
-	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )

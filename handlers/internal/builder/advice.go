@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/toprent/flags/handlers/internal/words"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 )
 

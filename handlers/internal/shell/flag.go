@@ -15,7 +15,7 @@ type FlagHead struct {
 	Page
 	About    models.FeatureFlag // what all environments share
 	Settings *catalog.Flag      // in the environment that the path names; nil: the path names none, or the flag is not there
-	Tab      string             // overview, rules, overrides, who or settings; definition for the page that is about no environment
+	Tab      string             // overview, rules, overrides, who or settings; definition or history for the pages that are about no environment
 	States   []FlagState        // in each environment that the person may see
 }
 
@@ -85,6 +85,16 @@ func (h FlagHead) MayKill() bool {
 		}
 	}
 	return false
+}
+
+// Targets are the environments to which the person may promote the flag from the one that the page is about.
+func (h FlagHead) Targets() (targets []models.Environment) {
+	for _, s := range h.States {
+		if s.Environment.Name != h.Environment && h.Person.In(s.Environment.Name) >= access.Editor {
+			targets = append(targets, s.Environment)
+		}
+	}
+	return targets
 }
 
 // State is the flag's state in the environment that the page is about.

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -42,6 +43,15 @@ func (c *Context) ImpactWithin(wait time.Duration, in string, before, after *rul
 		c.App.Log.Warn("settings: the impact of a change could not be counted", "environment", environment, "error", out.Err)
 	}
 	return out
+}
+
+// StoredImpact is an impact as it was kept with a change, for an environment that is titled in; nil if there is none.
+func (c *Context) StoredImpact(environment, in, kept string) *Impact {
+	var counted impact.Impact
+	if kept == "" || json.Unmarshal([]byte(kept), &counted) != nil {
+		return nil
+	}
+	return &Impact{Answer: impact.Answer{Impact: &counted}, Environment: environment, In: in, Zone: c.zone}
 }
 
 // When is the moment that the numbers hold for.

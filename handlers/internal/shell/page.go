@@ -112,13 +112,16 @@ func (p Page) Start() string {
 }
 
 // EnvironmentTitle is how the environment that the page is about is called; its name while that is not known.
-func (p Page) EnvironmentTitle() string {
+func (p Page) EnvironmentTitle() string { return p.TitleOf(p.Environment) }
+
+// TitleOf is how an environment is called; its name where that is not known.
+func (p Page) TitleOf(environment string) string {
 	for _, e := range p.Environments {
-		if e.Name == p.Environment {
+		if e.Name == environment {
 			return e.Title
 		}
 	}
-	return p.Environment
+	return environment
 }
 
 // Asks reports whether changes of an environment have to be approved.

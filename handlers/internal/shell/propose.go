@@ -36,6 +36,7 @@ type reviewPart struct {
 	Ask         bool // it has to be approved
 	Lines       []string
 	Impact      *Impact
+	Notes       []string // what is to be known of it
 }
 
 // reviewFields are what the page itself asks for; everything else is the form's.
@@ -136,11 +137,11 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 		return err
 	}
 	page := reviewPage{Action: c.Request.URL.EscapedPath(), Reason: do.Changes[0].Reason, Fields: f.kept(reviewFields()...)}
-	for _, preview := range previews {
+	for i, preview := range previews {
 		if len(preview.Lines) == 0 {
 			continue
 		}
-		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
+		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Notes: do.Changes[i].Notes, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
 		if preview.Reaches() {
 			if part.Impact, err = c.impactOf(ctx, preview, impact.Patience); err != nil {
 				return err

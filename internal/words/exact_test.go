@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/toprent/flags/handlers/internal/words"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/ruleset"
 )
 
