@@ -11,6 +11,7 @@ import (
 	"github.com/toprent/flags/handlers/kill"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
+	"github.com/toprent/flags/handlers/requests"
 	"github.com/toprent/flags/handlers/rules"
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/status"
@@ -29,6 +30,7 @@ func areas() []func(*shell.App) {
 		subjects.Register,
 		plans.Register,
 		environments.Register,
+		requests.Register,
 		status.Register,
 		people.Register,
 		api.Register,
