@@ -1,11 +1,13 @@
 package flag
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
@@ -36,6 +38,8 @@ type overviewPage struct {
 	Plans      []views.Choice
 	Conflicts  []views.Conflict
 	Why        why
+	Upcoming   []changes.Upcoming // changes of it that are applied by themselves
+	Emergency  *models.Emergency  // a kill that somebody has to look at
 }
 
 func showOverview(c *shell.Context) error {
@@ -96,7 +100,28 @@ func overview(c *shell.Context, p place) (overviewPage, error) {
 		return page, err
 	}
 	page.Last = &last
-	return page, nil
+	return page, page.pending(ctx, c)
+}
+
+// pending finds what is about to happen to the flag, and what somebody has to look at.
+func (p *overviewPage) pending(ctx context.Context, c *shell.Context) error {
+	upcoming, err := c.App.Changes.Upcoming(ctx, p.In.Name)
+	if err != nil {
+		return err
+	}
+	for _, u := range upcoming {
+		if u.Touches(p.About.Name) {
+			p.Upcoming = append(p.Upcoming, u)
+		}
+	}
+	emergencies, err := c.App.Store.Emergencies(ctx, []string{p.In.Name})
+	for _, e := range emergencies {
+		if e.Flag == p.About.Name {
+			p.Emergency = &e
+			break
+		}
+	}
+	return err
 }
 
 // told reports whether the sentence about the flag says all that its rules do.

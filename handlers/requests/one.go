@@ -40,6 +40,14 @@ type step struct {
 	Lines []string // of one that waits: what it would do now
 }
 
+// Made is the revision that the step has made; 0: none.
+func (s step) Made() int64 {
+	if s.Revision == nil {
+		return 0
+	}
+	return *s.Revision
+}
+
 // read gives the request that the path names. One of another environment is not there.
 func read(ctx context.Context, c *shell.Context) (changes.Request, error) {
 	missing := shell.NotFound("There is no change request %q in this environment.", c.Param("id"))

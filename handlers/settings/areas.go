@@ -13,6 +13,7 @@ import (
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/requests"
 	"github.com/toprent/flags/handlers/rules"
+	"github.com/toprent/flags/handlers/schedules"
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/status"
 	"github.com/toprent/flags/handlers/subjects"
@@ -31,6 +32,7 @@ func areas() []func(*shell.App) {
 		plans.Register,
 		environments.Register,
 		requests.Register,
+		schedules.Register,
 		status.Register,
 		people.Register,
 		api.Register,

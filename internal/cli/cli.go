@@ -18,14 +18,15 @@ import (
 type commands struct {
 	Settings
 
-	Serve   serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
-	Migrate migrate    `cmd:"" help:"Bring the database's schema up to date."`
-	Import  importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
-	Export  export     `cmd:"" help:"Write the whole configuration as a flags file."`
-	Explain explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
-	Kill    kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
-	Lift    lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
-	Recall  recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
+	Serve    serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
+	Migrate  migrate    `cmd:"" help:"Bring the database's schema up to date."`
+	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
+	Export   export     `cmd:"" help:"Write the whole configuration as a flags file."`
+	Explain  explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
+	Kill     kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
+	Lift     lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Requests requests   `cmd:"" help:"List the change requests that are open."`
+	Recall   recall     `cmd:"" help:"Apply what is published now: sessions move up on their next page, not when their pin expires."`
 }
 
 // streams are where a command reads and writes.
