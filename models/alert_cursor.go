@@ -156,7 +156,7 @@ func (r Revision) aboutKill() bool { return r.Kind == "kill" || r.Kind == "lift"
 // hears reports whether the watch is about the revision, which is never older than the watch.
 func (w AlertWatch) hears(r Revision, touched map[string]bool) bool {
 	return r.PublishedAt.After(w.CreatedAt.Time) &&
-		(w.Events == AlertAll || r.aboutKill()) &&
+		(w.Events == AlertAll || w.Events == AlertKills && r.aboutKill()) &&
 		(w.FeatureID == nil || touched[*w.FeatureID])
 }
 

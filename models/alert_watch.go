@@ -15,7 +15,7 @@ type AlertWatch struct {
 	ChannelID   string
 	Environment *string // nil: all
 	FeatureID   *string // nil: all flags, and what concerns no single flag
-	Events      string  // kills or all
+	Events      string  // kills, all or requests
 	CreatedAt   Time
 	CreatedBy   string
 	RemovedAt   *Time
@@ -28,6 +28,8 @@ func (AlertWatch) TableName() string { return "alert_watches" }
 const (
 	AlertKills = "kills" // kills and lifts
 	AlertAll   = "all"   // every revision
+
+	AlertRequests = "requests" // what happens to change requests
 )
 
 // AlertWatches returns the watches that are there, oldest first.

@@ -27,11 +27,18 @@ func TestAFlagIsPlannedStepByStep(t *testing.T) {
 func TestTheShareOfARuleIsRaisedInSteps(t *testing.T) {
 	site := protectedSite(t, 0)
 	site.Imports(`
+version: 1
 flags:
-  spread:
+  - key: spread
+    title: Spread
+    purpose: To be spread
+    owner: web-team
+    category: home
+    kind: release
     type: boolean
+    planned_removal: 2037-03-01
     environments:
-      production: {enabled: true, rules: [{percent: {serve: "on", share: 10}}]}
+      production: {enabled: true, rules: [{percent: {unit: user, share: 10, serve: on}}]}
 `)
 	eve := site.As("editor")
 	plan := eve.Opens("/flags/spread/production/schedule").Sees("Nobody else looks at changes here", "New share")

@@ -26,8 +26,11 @@ type watchRow struct {
 }
 
 func eventsTitle(events string) string {
-	if events == models.AlertKills {
+	switch events {
+	case models.AlertKills:
 		return "Kills and lifts"
+	case models.AlertRequests:
+		return "Change requests"
 	}
 	return "Every change"
 }
@@ -135,8 +138,11 @@ func watch(c *shell.Context, form *shell.Form, environment, flag string) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	events := form.Get("events")
-	if events != models.AlertKills && events != models.AlertAll {
+	switch {
+	case !alerts.Hears(events):
 		form.Refuse("events", "Choose what the channel hears of.")
+	case events == models.AlertRequests && flag != "":
+		form.Refuse("events", "Change requests are watched for all flags: leave the flag out.")
 	}
 	switch {
 	case !shell.Storable(form.Get("channel")):

@@ -18,6 +18,8 @@ func (e Event) headline() string {
 	switch e.Kind {
 	case "test":
 		return "TEST: " + clean(e.Author) + " asked for this message, to see whether alerts arrive here. They do."
+	case requestSent, requestApproved, requestRejected, requestApplied, requestFailed, requestComment:
+		return e.requestHeadline()
 	case "kill":
 		what = "KILLED " + e.flagList() + " in " + e.Environment
 	case "lift":
@@ -46,7 +48,7 @@ func (e Event) flagList() string {
 
 // changes are what became different, one line each.
 func (e Event) changes() []string {
-	if e.Kind == "kill" || e.Kind == "lift" || e.Kind == "test" {
+	if e.Kind == "kill" || e.Kind == "lift" || e.Kind == "test" || e.Request != 0 {
 		return nil // the headline says it
 	}
 	var lines []string
