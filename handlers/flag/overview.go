@@ -114,12 +114,9 @@ func (p *overviewPage) pending(ctx context.Context, c *shell.Context) error {
 			p.Upcoming = append(p.Upcoming, u)
 		}
 	}
-	emergencies, err := c.App.Store.Emergencies(ctx, []string{p.In.Name})
-	for _, e := range emergencies {
-		if e.Flag == p.About.Name {
-			p.Emergency = &e
-			break
-		}
+	emergencies, _, err := c.App.Store.Emergencies(ctx, []string{p.In.Name}, p.About.Name, 1)
+	if len(emergencies) > 0 {
+		p.Emergency = &emergencies[0]
 	}
 	return err
 }

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/internal/words"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )
 
@@ -38,6 +40,22 @@ type onePage struct {
 type step struct {
 	changes.Step
 	Lines []string // of one that waits: what it would do now
+	Then  []then   // what its flags do afterwards
+}
+
+// then is what a flag does after a step.
+type then struct{ Key, Says string }
+
+// shownThen is of how many flags it is told what they do afterwards.
+const shownThen = 5
+
+func thenOf(changed []changes.ItemChange, zone *time.Location) (all []then) {
+	for _, change := range changed {
+		if flag, ok := change.Is.(ruleset.Flag); ok && len(all) < shownThen {
+			all = append(all, then{flag.Key, words.FlagIn(flag, time.Now(), zone)})
+		}
+	}
+	return all
 }
 
 // Made is the revision that the step has made; 0: none.
@@ -117,7 +135,7 @@ func (p *onePage) look(ctx context.Context, c *shell.Context) error {
 	var conflicts []changes.Conflict
 	done := len(p.Request.Steps) - len(waiting)
 	for i, preview := range previews {
-		p.Steps[done+i].Lines = preview.Lines
+		p.Steps[done+i].Lines, p.Steps[done+i].Then = preview.Lines, thenOf(preview.Changed, c.Zone())
 		for _, conflict := range preview.Conflicts {
 			if !slices.ContainsFunc(conflicts, func(known changes.Conflict) bool { return known.Item == conflict.Item }) {
 				conflicts = append(conflicts, conflict)

@@ -50,8 +50,15 @@ type listPage struct {
 	Pager       views.Pager
 	InChoices   []views.Choice
 	Authors     []views.Choice
-	Emergencies []models.Emergency
+	Emergencies []models.Emergency // the newest kills that somebody has to look at
+	Kills       int                // how many there are
 }
+
+// shownKills is how many of them are listed.
+const shownKills = 10
+
+// More is how many kills are not listed.
+func (p listPage) More() int { return p.Kills - len(p.Emergencies) }
 
 type tab struct{ Name, Title, URL string }
 
@@ -103,7 +110,7 @@ func list(c *shell.Context) error {
 	if err := p.authors(ctx, c); err != nil {
 		return err
 	}
-	p.Emergencies, err = c.App.Store.Emergencies(ctx, environments)
+	p.Emergencies, p.Kills, err = c.App.Store.Emergencies(ctx, environments, "", shownKills)
 	if err != nil {
 		return err
 	}

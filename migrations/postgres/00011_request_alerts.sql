@@ -15,3 +15,6 @@ ALTER TABLE alert_deliveries ALTER COLUMN revision DROP NOT NULL;
 ALTER TABLE alert_deliveries ADD COLUMN request_event bigint REFERENCES change_request_events (id);
 ALTER TABLE alert_deliveries ADD CHECK ((revision IS NULL) <> (request_event IS NULL));
 ALTER TABLE alert_deliveries ADD UNIQUE (request_event, watch_id);
+
+-- For the kills that somebody has to look at.
+CREATE INDEX emergencies_waiting ON emergencies (environment, flag) WHERE reviewed_at IS NULL;

@@ -54,3 +54,6 @@ CREATE INDEX alert_deliveries_due ON alert_deliveries (urgent, next_at) WHERE st
 CREATE INDEX alert_deliveries_created ON alert_deliveries (created_at, id);
 CREATE INDEX alert_deliveries_status ON alert_deliveries (status, created_at, id);
 CREATE INDEX alert_deliveries_channel ON alert_deliveries (channel_id);
+
+-- For the kills that somebody has to look at.
+CREATE INDEX emergencies_waiting ON emergencies (environment, flag) WHERE reviewed_at IS NULL;
