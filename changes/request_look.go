@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +19,8 @@ func (c *Changes) Counted(ctx context.Context, r Request) ([]models.ChangeReques
 	return r.valid(valid), nil
 }
 
-// PreviewSteps says what steps would do one after another, each told against what is live now.
+// PreviewSteps says what steps would do one after another, each told against what the one before it leaves. Mistakes are
+// looked for in what the first leaves, and the last.
 func (c *Changes) PreviewSteps(ctx context.Context, environment, author string, steps [][]Edit) ([]Preview, error) {
 	about, err := readAbout(ctx, c.store)
 	if err != nil {
@@ -34,12 +36,18 @@ func (c *Changes) PreviewSteps(ctx context.Context, environment, author string, 
 	}
 	previews := make([]Preview, len(steps))
 	for i, edits := range steps {
-		d.conflicts, d.problems = nil, nil
+		before := d.mark()
+		d.conflicts, d.problems, d.recall = nil, nil, false
 		for _, edit := range edits {
 			edit.apply(d)
 		}
-		p := Preview{Environment: in, Lines: d.describe(), Changed: d.changed(), Conflicts: d.conflicts, recall: d.recall}
-		p.Problems = mistakesOf([]*draft{d})
+		told := d.since(before)
+		p := Preview{Environment: in, Lines: told.describe(), Changed: told.changed(), Conflicts: d.conflicts, recall: d.recall}
+		if i == 0 || i == len(steps)-1 {
+			p.Problems = mistakesOf([]*draft{d})
+		} else {
+			p.Problems = d.problems
+		}
 		if i == 0 {
 			p.Before, p.After = d.before.Definition(about.byID), d.definition()
 		}
@@ -49,6 +57,47 @@ func (c *Changes) PreviewSteps(ctx context.Context, environment, author string, 
 		previews[i] = p
 	}
 	return previews, nil
+}
+
+// mark is how far a draft has come.
+type mark struct {
+	plans     map[string]*models.Plan
+	segments  map[string]*models.Segment
+	flags     map[string]*models.FeatureFlagEnvironment
+	overrides map[overrideKey]*models.FeatureFlagOverride
+}
+
+func (d *draft) mark() mark {
+	return mark{maps.Clone(d.plans.next), maps.Clone(d.segments.next), maps.Clone(d.flags.next), maps.Clone(d.overrides.next)}
+}
+
+// since is a draft of what became different after a mark alone, to be described.
+func (d *draft) since(m mark) *draft {
+	told := *d
+	told.plans, told.segments = since(&d.plans, m.plans), since(&d.segments, m.segments)
+	told.flags, told.overrides = since(&d.flags, m.flags), since(&d.overrides, m.overrides)
+	return &told
+}
+
+func since[K comparable, R any](t *table[K, R], next map[K]*R) table[K, R] {
+	before := table[K, R]{live: t.live, next: next, same: t.same}
+	told := table[K, R]{live: map[K]R{}, next: map[K]*R{}, same: t.same}
+	for _, keys := range []map[K]*R{next, t.next} {
+		for key := range keys {
+			was, had := before.get(key)
+			is, has := t.get(key)
+			if had {
+				told.live[key] = was
+			}
+			switch {
+			case has && !(had && t.same(was, is)):
+				told.next[key] = &is
+			case had && !has:
+				told.next[key] = nil
+			}
+		}
+	}
+	return told
 }
 
 // ItemOf is what an edit changes.

@@ -12,7 +12,7 @@ func TestAFlagIsPlannedStepByStep(t *testing.T) {
 	eve, abe := site.As("editor"), site.As("approver")
 	plan := eve.Opens("/flags/new-home/production/schedule").Sees("Step by step", "Again and again", "up to a day late")
 	made := eve.Submits(plan, "/schedule", "at1", "2037-04-01T09:00", "do1", "enable", "at2", "2037-05-01T09:00", "do2", "disable", "reason", "a month in spring").Is(http.StatusOK)
-	made.Sees("In review", "1 Apr 2037, 09:00 UTC", "1 May 2037, 09:00 UTC")
+	made.Sees("In review", "1 Apr 2037, 09:00 UTC", "enabled yes, was no", "1 May 2037, 09:00 UTC", "enabled no, was yes")
 	path := strings.TrimPrefix(made.URL, "/settings")
 	abe.Submits(abe.Opens(path), "/approve").Is(http.StatusOK).Sees("Scheduled")
 	abe.Opens("/flags/new-home/production").Sees("Upcoming", "1 Apr 2037", "2 steps")

@@ -1,6 +1,7 @@
 package requests
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // compare sets what others have made of items beside what the request would make of them.
 func compare(conflicts []changes.Conflict, steps [][]changes.Edit, zone *time.Location) (out []views.Conflict) {
 	for _, conflict := range conflicts {
-		theirs, yours := fieldsOf(conflict.Theirs, zone), fieldsOf(wanted(conflict.Item, steps), zone)
+		theirs, yours := fieldsOf(conflict.Theirs, zone), fieldsOf(wanted(conflict, steps), zone)
 		what := views.Conflict{What: capital(conflict.Item.String())}
 		for i := range max(len(theirs), len(yours)) {
 			line := views.ConflictLine{Theirs: "not there", Yours: "not there"}
@@ -33,16 +34,20 @@ func compare(conflicts []changes.Conflict, steps [][]changes.Edit, zone *time.Lo
 }
 
 // wanted is what the first step that is about an item makes of it; nil: it takes it away.
-func wanted(item changes.Item, steps [][]changes.Edit) any {
+func wanted(conflict changes.Conflict, steps [][]changes.Edit) any {
 	for _, edits := range steps {
 		for _, edit := range edits {
-			if changes.ItemOf(edit) != item {
+			if changes.ItemOf(edit) != conflict.Item {
 				continue
 			}
 			switch e := edit.(type) {
 			case changes.PutFlag:
 				if e.Flag != nil {
-					return *e.Flag
+					flag := *e.Flag
+					if theirs, ok := conflict.Theirs.(ruleset.Flag); ok {
+						flag.Killed = theirs.Killed // which no request changes but one that lifts the kill
+					}
+					return flag
 				}
 			case changes.PutSegment:
 				return e.Segment
@@ -86,7 +91,7 @@ func fieldsOf(content any, zone *time.Location) []field {
 
 func flagFields(flag ruleset.Flag, zone *time.Location) []field {
 	fields := []field{{"Who gets what", words.FlagIn(flag, time.Now(), zone)}, {"Enabled", yes(flag.Enabled)}, {"Archived", yes(flag.Archived)},
-		{"Client-visible", yes(flag.ClientVisible)}, {"Needs plan", flag.TierRequired}, {"Otherwise", words.Variant(flag, flag.Otherwise)}}
+		{"Client-visible", yes(flag.ClientVisible)}, {"Needs plan", cmp.Or(flag.TierRequired, "none")}, {"Otherwise", words.Variant(flag, flag.Otherwise)}}
 	for i, rule := range flag.Rules {
 		fields = append(fields, field{fmt.Sprintf("Rule %d", i+1), words.RuleIn(rule, zone)})
 	}
