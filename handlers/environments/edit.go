@@ -160,6 +160,9 @@ func renderForm(c *shell.Context, status int, p formPage) error {
 		return c.Render(status, "environments/form", p)
 	}
 	page, err := c.Page(name, "environments")
+	if status != http.StatusOK && p.Form.Unavailable(err) {
+		return renderForm(c, http.StatusServiceUnavailable, p)
+	}
 	if err != nil {
 		return err
 	}
