@@ -20,7 +20,7 @@ type commands struct {
 
 	Serve    serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
 	Migrate  migrate    `cmd:"" help:"Bring the database's schema up to date."`
-	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
+	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing. Environments that take change requests get one."`
 	Export   export     `cmd:"" help:"Write the whole configuration as a flags file."`
 	Explain  explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
 	Kill     kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
