@@ -2,11 +2,15 @@ package changes
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 )
+
+// EmergencyError says why somebody's look at a kill does not count. Nothing was changed.
+type EmergencyError struct{ Message string }
+
+func (e *EmergencyError) Error() string { return "not reviewed: " + e.Message }
 
 // ReviewEmergency notes that somebody has looked at a kill that nobody approved before. Who killed does not review it.
 func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revision int64, by Actor, note string) error {
@@ -25,9 +29,9 @@ func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revis
 		own := row.AuthorID != "" && row.AuthorID == by.ID || row.Author == by.Name
 		switch {
 		case row.ReviewedAt != nil:
-			return fmt.Errorf("%w: %s has looked at it already", errReviewed, row.ReviewedBy)
+			return &EmergencyError{row.ReviewedBy + " has looked at it already"}
 		case own && locked.TakesRequests():
-			return fmt.Errorf("%w: you killed it, so somebody else has to look at it", errReviewed)
+			return &EmergencyError{"you killed it, so somebody else has to look at it"}
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {

@@ -15,9 +15,6 @@ var ErrUnavailable = errors.New("the database cannot be reached, so nothing can 
 // ErrNoFlag says that the environment has no such flag.
 var ErrNoFlag = errors.New("no such flag")
 
-// errReviewed says that an emergency is not to be reviewed, or not by this person.
-var errReviewed = errors.New("not reviewed")
-
 // RefusedError is all that is wrong with a change. It unwraps to each mistake, a ruleset.Problem.
 type RefusedError struct {
 	Problems []Problem

@@ -26,7 +26,21 @@ type Imported struct {
 	Flags        []string    // what became different in what environments share, in plain words, one line each
 	Environments []Published // one for each environment of the document, in its order
 	Requests     []Request   // what has to be approved
+	asks         map[string]bool
 }
+
+// RequestFor is the request that was made for an environment; nil: none was.
+func (i Imported) RequestFor(environment string) *Request {
+	for n := range i.Requests {
+		if i.Requests[n].Environment == environment {
+			return &i.Requests[n]
+		}
+	}
+	return nil
+}
+
+// Asks reports, after a dry run, whether the import would make a request for an environment.
+func (i Imported) Asks(environment string) bool { return i.asks[environment] }
 
 // Import puts what the document holds, in one transaction: all or none, and at most one revision for each
 // environment. It removes nothing: what is not in the document stays. What is in it takes the place of the flag,
@@ -200,7 +214,9 @@ func (im *importing) mistakes() []Problem {
 func (im *importing) publish(ctx context.Context) (Imported, error) {
 	imported := Imported{Flags: im.about.lines, Environments: make([]Published, len(im.drafts))}
 	if im.options.DryRun {
+		imported.asks = map[string]bool{}
 		for i, d := range im.drafts {
+			imported.asks[d.environment.Name] = !d.empty() && d.allowed(kindImport) != nil
 			imported.Environments[i] = Published{ID: d.environment.ID(), New: !d.empty(), Changes: d.describe()}
 		}
 		return imported, nil

@@ -174,3 +174,52 @@ func decodeRecurrence(text string) (*Recurrence, error) {
 	}
 	return &r, nil
 }
+
+// Occurrence is a window's beginning or its end, for people.
+type Occurrence struct {
+	At     time.Time // in the recurrence's zone
+	Opens  bool
+	Remark string // where a change of the clocks falls on it; else empty
+}
+
+// Next are the first occurrences after a time: at most n.
+func (r *Recurrence) Next(after time.Time, n int) (all []Occurrence) {
+	if r.mistake() != "" {
+		return nil
+	}
+	zone, _ := time.LoadLocation(r.Zone) // mistake has found it
+	for range n {
+		next, found := r.after(after)
+		if !found {
+			break
+		}
+		wanted := r.Closes
+		if next.opens {
+			wanted = r.Opens
+		}
+		at := next.at.In(zone)
+		all = append(all, Occurrence{at, next.opens, clockRemark(at, wanted)})
+		after = next.at
+	}
+	return all
+}
+
+// Mistake says what is wrong with a recurrence; empty: nothing.
+func (r *Recurrence) Mistake() string { return r.mistake() }
+
+// clockRemark says what a change of the clocks does to a time of the day.
+func clockRemark(at time.Time, wanted string) string {
+	if is := at.Format(clock); is != wanted {
+		return "the clocks skip " + wanted + " on that day, so it is at " + is
+	}
+	_, end := at.ZoneBounds()
+	if end.IsZero() {
+		return ""
+	}
+	_, before := at.Zone()
+	_, after := end.Zone()
+	if again := at.Add(time.Duration(before-after) * time.Second); before > after && !again.Before(end) {
+		return wanted + " comes twice on that day: it is the first"
+	}
+	return ""
+}

@@ -11,10 +11,10 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-// The rule for steps that are late, since nothing ran when their time came: they are applied in their order as soon as
-// something runs again, up to a day late. Later than that they are not applied: the request is a draft again, for somebody
-// to look at it. Of a recurring request only what should be the case now is applied; windows that were missed
-// altogether are skipped.
+// LateRule is the rule for steps that are late, since nothing ran when their time came, for people.
+const LateRule = "If nothing runs when its time comes, it is applied as soon as something runs again, up to a day late. Later than that it is not applied: the request becomes a draft again, for somebody to look at. Of recurring windows, only what should be the case by then is applied; windows that were missed altogether are passed over."
+
+// latest is how late a step may be.
 const latest = 24 * time.Hour
 
 const (

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pgtest"
 )
 
@@ -136,6 +137,16 @@ func TestAKillThatMakesNoSenseIsRefused(t *testing.T) {
 		if out := c.does("kill", "reports", "--reason", "again"); !strings.Contains(out, "was killed in production already") {
 			t.Error(out)
 		}
+		if out := c.does("lift", "reports", "--reason", "done"); !strings.Contains(out, "change request 1 now, and waits for approval") {
+			t.Error(out)
+		}
+		if out := c.does("recall", "--reason", "now"); !strings.Contains(out, "change request 2 now, and waits for approval") {
+			t.Error(out)
+		}
+		if out := c.does("requests"); !strings.Contains(out, `"done"`) || !strings.Contains(out, "review") || !strings.Contains(out, `"now"`) {
+			t.Error(out)
+		}
+		asksForNothing(t, c)
 		if out := c.does("lift", "reports", "--reason", "done"); !strings.Contains(out, "is lifted in production (revision 3)") {
 			t.Error(out)
 		}
@@ -143,6 +154,19 @@ func TestAKillThatMakesNoSenseIsRefused(t *testing.T) {
 			t.Error(out)
 		}
 	})
+}
+
+// asksForNothing makes production ask for no approvals.
+func asksForNothing(t *testing.T, c *command) {
+	t.Helper()
+	store := c.store()
+	row, err := store.Environment(t.Context(), "production")
+	if err == nil {
+		err = changes.New(store).EditEnvironment(t.Context(), changes.EnvironmentEdit{Name: row.Name, Title: row.Title, Protected: true, Author: "test", Base: row.Version})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // execute runs SQL behind the command's back.

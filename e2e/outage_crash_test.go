@@ -127,6 +127,7 @@ func TestAnImportThatIsKilledIsWholeOrNotThere(t *testing.T) {
 		}
 		begun := time.Now()
 		<-imports(1).ended
+		asksForNothing(t, c)
 		usual := time.Since(begun)
 		whole, cut := 0, 0
 		for n := range crashes / 2 {

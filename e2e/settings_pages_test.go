@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/ruleset"
 )
@@ -43,6 +45,8 @@ var settingsPages = []string{
 	"/alerts/channels/{channel}/roll", "/alerts/watches/new", "/watch/production?flag=new-home",
 	"/review", "/review?reason=removal&in=production", "/review?show=kept", "/flags?stale=on",
 	"/health", "/me", "/me/tokens/new", "/people", "/people/tokens", "/audit", "/audit?flag=checkout&in=production", "/audit/configuration/1",
+	"/requests", "/requests?show=scheduled", "/requests?show=done&in=production", "/requests/production/1", "/requests/production/2", "/requests/production/1/edit", "/requests/production/2/edit",
+	"/emergencies/staging/{kill}", "/flags/new-home/production/schedule", "/flags/new-home/development/schedule",
 }
 
 // notPages are routes that answer programs, or somebody else than Ada.
@@ -73,10 +77,40 @@ func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
 		t.Fatal("there is no channel")
 	}
 	channel = strings.Split(strings.Split(channel, "/alerts/channels/")[1], "/")[0]
+	kill := asksForChanges(t, site)
 	for _, page := range settingsPages {
-		pages = append(pages, strings.ReplaceAll(page, "{channel}", channel))
+		pages = append(pages, strings.NewReplacer("{channel}", channel, "{kill}", fmt.Sprint(kill)).Replace(page))
 	}
 	return site, pages
+}
+
+// asksForChanges makes requests: one that others have overtaken, and one that is scheduled in steps; and a kill that
+// somebody has to look at, of which it returns the revision.
+func asksForChanges(t *testing.T, site *settingstest.Site) int64 {
+	t.Helper()
+	eve := changes.Actor{ID: "p-editor", Name: "eve@toprent.example"}
+	ask := func(content changes.Content) {
+		if _, err := site.Changes.Request(t.Context(), "production", eve, content, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	site.Protects("production", 1)
+	ask(changes.Content{Title: "Germany first", Reason: "It sells there", Steps: []changes.Planned{{Edits: []changes.Edit{changes.PutSegment{
+		Segment: ruleset.Segment{Key: "germany", Title: "Germany and Austria", When: ruleset.Condition{Attribute: "country", Operator: ruleset.In, Values: ruleset.Texts{"DE", "AT"}}}, Base: 1}}}}})
+	site.Protects("production", 0)
+	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "production", Author: "bob", Reason: "words", Edits: []changes.Edit{changes.PutSegment{
+		Segment: ruleset.Segment{Key: "germany", Title: "Germans", When: ruleset.Condition{Attribute: "country", Operator: ruleset.In, Values: ruleset.Texts{"DE"}}}, Base: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	at, then := time.Now().AddDate(1, 0, 0), time.Now().AddDate(1, 1, 0)
+	ask(changes.Content{Title: "A month of the new home page", Reason: "A try", Steps: []changes.Planned{
+		{At: &at, Edits: []changes.Edit{changes.SetEnabled{Key: "new-home", Enabled: true}}}, {At: &then, Edits: []changes.Edit{changes.SetEnabled{Key: "new-home", Enabled: false}}}}})
+	site.Protects("staging", 1)
+	killed, err := site.Changes.Kill(t.Context(), "staging", "new-home", "ada@toprent.example", "it burns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return killed.Number
 }
 
 func TestEverySettingsPageIsLookedAt(t *testing.T) {

@@ -427,7 +427,7 @@ var requestCases = map[string]func(*testing.T, *storage){
 		if err := s.changes.ReviewEmergency(t.Context(), prod, published.Number, eve, "me too"); err == nil {
 			t.Error("it is looked at twice")
 		}
-		if open, err := s.store.Emergencies(t.Context(), []string{prod}); err != nil || len(open) != 0 {
+		if open, _, err := s.store.Emergencies(t.Context(), []string{prod}, "", 10); err != nil || len(open) != 0 {
 			t.Errorf("%+v, %v", open, err)
 		}
 	},

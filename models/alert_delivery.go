@@ -10,11 +10,13 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// AlertDelivery is one alert for one watch: that a revision was published.
+// AlertDelivery is one alert for one watch: that a revision was published, or that something happened to a change
+// request.
 type AlertDelivery struct {
 	ID           string `gorm:"primaryKey"` // a UUID; receivers know the alert by it
 	Environment  string
-	Revision     int64
+	Revision     int64 `gorm:"default:null"` // 0: it tells of a request
+	RequestEvent int64 `gorm:"default:null"` // 0: it tells of a revision
 	WatchID      string
 	ChannelID    string
 	Urgent       bool // a kill or a lift

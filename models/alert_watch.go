@@ -15,7 +15,7 @@ type AlertWatch struct {
 	ChannelID   string
 	Environment *string // nil: all
 	FeatureID   *string // nil: all flags, and what concerns no single flag
-	Events      string  // kills, all or reviews
+	Events      string  // kills, all, reviews or requests
 	CreatedAt   Time
 	CreatedBy   string
 	RemovedAt   *Time
@@ -29,7 +29,8 @@ const (
 	AlertKills = "kills" // kills and lifts
 	AlertAll   = "all"   // every revision
 
-	AlertReviews = "reviews" // once a week, the flags that want a review; no revision
+	AlertReviews  = "reviews"  // once a week, the flags that want a review; no revision
+	AlertRequests = "requests" // what happens to change requests
 )
 
 // AlertWatches returns the watches that are there, oldest first.

@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"fmt"
+
+	"gorm.io/gorm"
 )
 
 // Emergency is a kill in a protected environment, which nobody approved before: somebody else looks at it afterwards.
@@ -21,14 +23,24 @@ type Emergency struct {
 
 func (Emergency) TableName() string { return "emergencies" }
 
-// Emergencies returns the kills of these environments that nobody has looked at yet, newest first.
-func (r reader) Emergencies(ctx context.Context, environments []string) ([]Emergency, error) {
-	var rows []Emergency
-	err := r.with(ctx).Where("environment IN ? AND reviewed_at IS NULL", environments).Order("at DESC, environment, revision").Find(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("read the emergencies: %w", err)
+// Emergencies returns the kills of these environments that nobody has looked at yet, newest first: at most limit of them,
+// of one flag (empty: of all). total is how many there are.
+func (r reader) Emergencies(ctx context.Context, environments []string, flag string, limit int) (rows []Emergency, total int, err error) {
+	waiting := func() *gorm.DB {
+		db := r.with(ctx).Model(&Emergency{}).Where("environment IN ? AND reviewed_at IS NULL", environments)
+		if flag != "" {
+			db = db.Where("flag = ?", flag)
+		}
+		return db
 	}
-	return rows, nil
+	var count int64
+	if err = waiting().Count(&count).Error; err == nil && count > 0 {
+		err = waiting().Order("at DESC, environment, revision").Limit(limit).Find(&rows).Error
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the emergencies: %w", err)
+	}
+	return rows, int(count), nil
 }
 
 // Emergency returns one, reviewed or not, or ErrNotFound.

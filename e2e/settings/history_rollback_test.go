@@ -223,5 +223,5 @@ func TestALargeRevisionShowsWhatItTouchedPageByPage(t *testing.T) {
 	if got := p.Find(".item").Length(); got != 20 {
 		t.Errorf("%d stand on a page", got)
 	}
-	site.As("viewer").Gets(revisionPage("development", n)+"?page=99").Sees("141 to 150 of 150")
+	site.As("viewer").Gets(revisionPage("development", n) + "?page=99").Sees("141 to 150 of 150")
 }

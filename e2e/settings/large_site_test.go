@@ -31,6 +31,8 @@ type largeHost struct {
 	session string      // of the admin there
 	token   string      // an admin's API token
 
+	kill, request int64 // a kill to be looked at, and a change request
+
 	channel, account, join string // a channel's and an account's ids; the secret of a link to join
 }
 
@@ -42,7 +44,7 @@ func largeSite(t testing.TB, store *models.Store) *largeHost {
 	if _, err := h.Changes.Import(t.Context(), document, changes.ImportOptions{Author: "test", Reason: "a large configuration"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts} {
+	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts, h.fillRequests} {
 		if err := fill(t); err != nil {
 			t.Fatal(err)
 		}
@@ -154,6 +156,31 @@ func (h *largeHost) fillInstances(t testing.TB) error {
 		}
 		return err
 	})
+}
+
+// largeRequests is how many change requests are open.
+const largeRequests = 200
+
+// fillRequests makes change requests: every second of them scheduled.
+func (h *largeHost) fillRequests(t testing.TB) error {
+	rows, _, err := h.Store.Emergencies(t.Context(), []string{"production"}, "", 1)
+	if err != nil {
+		return err
+	}
+	h.kill = rows[0].Revision
+	at := time.Now().AddDate(1, 0, 0)
+	for n := range largeRequests {
+		content := changes.Content{Title: fmt.Sprintf("Part %d", n), Reason: "to have many", Steps: []changes.Planned{{Edits: []changes.Edit{changes.Recall{}}}}}
+		if n%2 == 1 {
+			content.Steps[0] = changes.Planned{At: &at, Edits: []changes.Edit{changes.SetEnabled{Key: largeKey(n), Enabled: true}, changes.Recall{}}}
+		}
+		r, err := h.Changes.Request(t.Context(), "production", changes.Actor{ID: fmt.Sprintf("p-%d", n%20), Name: fmt.Sprintf("team-%d@toprent.example", n%20)}, content, true)
+		if err != nil {
+			return err
+		}
+		h.request = r.ID
+	}
+	return nil
 }
 
 // fillAccounts makes accounts and tokens, and mounts the pages that stand alone.

@@ -74,8 +74,12 @@ func overview(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	events, err := requestEvents(ctx, c, rows)
+	if err != nil {
+		return err
+	}
 	return c.Render(200, "alerts/overview", overviewPage{Page: page, Channels: channelRows(channels, watches), Watches: watches,
-		Deliveries: deliveryRows(rows, kinds, channels, page), Sealed: c.App.Alerts.Sealed(), Mails: c.App.Alerts.Mails()})
+		Deliveries: deliveryRows(rows, kinds, events, channels, page), Sealed: c.App.Alerts.Sealed(), Mails: c.App.Alerts.Mails()})
 }
 
 // formatPage tells receivers how to read a signed webhook.

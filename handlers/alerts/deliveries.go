@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,13 +15,13 @@ import (
 // deliveryRow is a delivery for people.
 type deliveryRow struct {
 	ID, Channel, Environment, Kind, Answer string
-	Revision, Attempts                     int64
+	Revision, Request, Attempts            int64
 	Again                                  bool
 	State, StateTitle                      string
 	Next, Created                          views.Moment
 }
 
-func deliveryRows(rows []models.AlertDelivery, kinds map[models.RevisionName]string, channels []models.AlertChannel, page shell.Page) []deliveryRow {
+func deliveryRows(rows []models.AlertDelivery, kinds map[models.RevisionName]string, events map[int64]models.RequestEvent, channels []models.AlertChannel, page shell.Page) []deliveryRow {
 	byID := map[string]models.AlertChannel{}
 	for _, channel := range channels {
 		byID[channel.ID] = channel
@@ -30,6 +31,9 @@ func deliveryRows(rows []models.AlertDelivery, kinds map[models.RevisionName]str
 		channel := byID[d.ChannelID]
 		row := deliveryRow{ID: d.ID, Channel: channel.Name, Environment: d.Environment, Kind: kinds[d.Name()], Answer: d.Answer, Revision: d.Revision,
 			Attempts: d.Attempts, Created: page.At(d.CreatedAt.Time)}
+		if e, ok := events[d.RequestEvent]; ok {
+			row.Request, row.Kind = e.RequestID, e.Kind
+		}
 		switch {
 		case d.Status == models.AlertSent:
 			row.State, row.StateTitle = "good", "Sent"
@@ -45,6 +49,17 @@ func deliveryRows(rows []models.AlertDelivery, kinds map[models.RevisionName]str
 		out = append(out, row)
 	}
 	return out
+}
+
+// requestEvents are what happened to requests, for those deliveries that tell of it.
+func requestEvents(ctx context.Context, c *shell.Context, rows []models.AlertDelivery) (map[int64]models.RequestEvent, error) {
+	var ids []int64
+	for _, d := range rows {
+		if d.RequestEvent != 0 {
+			ids = append(ids, d.RequestEvent)
+		}
+	}
+	return c.App.Store.RequestEvents(ctx, ids)
 }
 
 // deliveriesPage shows what became of each alert.
@@ -85,8 +100,12 @@ func deliveries(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
+	events, err := requestEvents(ctx, c, rows)
+	if err != nil {
+		return err
+	}
 	pager, _, _ := views.PagerOf(c.Request.URL, int(total), perPage)
-	return c.Render(http.StatusOK, "alerts/deliveries", deliveriesPage{page, status, deliveryRows(rows, kinds, channels, page), pager, alerts.Attempts})
+	return c.Render(http.StatusOK, "alerts/deliveries", deliveriesPage{page, status, deliveryRows(rows, kinds, events, channels, page), pager, alerts.Attempts})
 }
 
 // again makes a delivery that failed due at once.

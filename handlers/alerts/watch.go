@@ -31,6 +31,8 @@ func eventsTitle(events string) string {
 		return "Kills and lifts"
 	case models.AlertReviews:
 		return "Flags to review, once a week"
+	case models.AlertRequests:
+		return "Change requests"
 	}
 	return "Every change"
 }
@@ -138,8 +140,11 @@ func watch(c *shell.Context, form *shell.Form, environment, flag string) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	events := form.Get("events")
-	if events != models.AlertKills && events != models.AlertAll && events != models.AlertReviews {
+	switch {
+	case !alerts.Hears(events):
 		form.Refuse("events", "Choose what the channel hears of.")
+	case events == models.AlertRequests && flag != "":
+		form.Refuse("events", "Change requests are watched for all flags: leave the flag out.")
 	}
 	switch {
 	case !shell.Storable(form.Get("channel")):

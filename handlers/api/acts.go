@@ -24,39 +24,72 @@ type Done struct {
 	Changes     []string `json:"changes,omitempty"`
 }
 
+// Asked says that the act has become a change request, since the environment takes changes as such.
+type Asked struct {
+	Environment   string `json:"environment"`
+	ChangeRequest int64  `json:"change_request"`
+	URL           string `json:"url"` // of its page
+}
+
+// Status is that of something that is not done yet.
+func (Asked) Status() int { return http.StatusAccepted }
+
 func kill(c *shell.Context) (any, error) {
-	return act(c, func(ctx context.Context, reason string) (changes.Published, error) {
-		return c.App.Changes.Kill(ctx, c.Param("env"), c.Param("key"), c.Person.Author(), reason)
+	return act(c, func(ctx context.Context, reason string) (any, error) {
+		published, err := c.App.Changes.KillBy(ctx, c.Param("env"), c.Param("key"), c.Actor(), reason)
+		return done(published), err
 	})
 }
 
+// lift lifts the kill that there is now; somebody who kills anew at the same time makes it a conflict.
 func lift(c *shell.Context) (any, error) {
-	return act(c, func(ctx context.Context, reason string) (changes.Published, error) {
-		return c.App.Changes.Lift(ctx, c.Param("env"), c.Param("key"), c.Person.Author(), reason)
+	return edits(c, func(f *catalog.Flag) (changes.Edit, bool) {
+		return changes.LiftFlag{Key: f.Key, Base: f.Version}, f.Killed
 	})
 }
 
-// setEnabled enables or disables a flag as it is now; somebody who edits it at the same time makes it a conflict.
+// setEnabled enables or disables a flag, and leaves everything else about it as it is.
 func setEnabled(enabled bool) shell.Answerer {
 	return func(c *shell.Context) (any, error) {
-		return act(c, func(ctx context.Context, reason string) (changes.Published, error) {
-			environment, err := c.Environment()
-			if err != nil {
-				return changes.Published{}, err
-			}
-			f, err := flagOf(c, environment)
-			if err != nil {
-				return changes.Published{}, err
-			}
+		return edits(c, func(f *catalog.Flag) (changes.Edit, bool) {
 			next := f.Flag
 			next.Enabled = enabled
-			return c.App.Changes.Publish(ctx, changes.Change{Environment: environment.Name, Author: c.Person.Author(), Reason: reason,
-				Edits: []changes.Edit{changes.PutFlag{Flag: &next, Base: f.Version}}})
+			return changes.PutFlag{Flag: &next, Base: f.Version}, f.Enabled != enabled
 		})
 	}
 }
 
-func act(c *shell.Context, do func(ctx context.Context, reason string) (changes.Published, error)) (any, error) {
+// edits makes one edit of a flag as it is now: published where that may be, and asked for where it has to be approved.
+// What is so already needs neither.
+func edits(c *shell.Context, edit func(*catalog.Flag) (changes.Edit, bool)) (any, error) {
+	return act(c, func(ctx context.Context, reason string) (any, error) {
+		environment, err := c.Environment()
+		if err != nil {
+			return nil, err
+		}
+		f, err := flagOf(c, environment)
+		if err != nil {
+			return nil, err
+		}
+		do, different := edit(f)
+		if !different {
+			return Done{Environment: environment.Name, Revision: environment.Head}, nil
+		}
+		proposed, err := c.App.Changes.Propose(ctx, changes.Proposal{By: c.Actor(),
+			Changes: []changes.Change{{Environment: environment.Name, Reason: reason, Edits: []changes.Edit{do}}}})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range proposed.Requests {
+			return Asked{r.Environment, r.ID, c.App.Link("requests", r.Environment, r.ID)}, nil
+		}
+		return done(proposed.Published[0]), nil
+	})
+}
+
+func done(p changes.Published) Done { return Done{p.Environment, p.Number, p.New, p.Changes} }
+
+func act(c *shell.Context, do func(ctx context.Context, reason string) (any, error)) (any, error) {
 	var why Why
 	if err := c.Body(&why); err != nil {
 		return nil, err
@@ -69,11 +102,7 @@ func act(c *shell.Context, do func(ctx context.Context, reason string) (changes.
 	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
-	published, err := do(ctx, why.Reason)
-	if err != nil {
-		return nil, err
-	}
-	return Done{published.Environment, published.Number, published.New, published.Changes}, nil
+	return do(ctx, why.Reason)
 }
 
 func flagOf(c *shell.Context, environment *catalog.Environment) (*catalog.Flag, error) {

@@ -24,7 +24,7 @@ type formPage struct {
 }
 
 func create(c *shell.Context) error {
-	return renderForm(c, http.StatusOK, formPage{Form: shell.NewForm()})
+	return renderForm(c, http.StatusOK, formPage{Form: shell.NewForm("approvals", "1")})
 }
 
 func add(c *shell.Context) error {
@@ -35,6 +35,7 @@ func add(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	p := formPage{Form: form}
+	approvals := approvalsOf(form)
 	if err := knows(ctx, c, form); err != nil {
 		return again(c, p, err)
 	}
@@ -42,7 +43,7 @@ func add(c *shell.Context) error {
 		return renderForm(c, http.StatusUnprocessableEntity, p)
 	}
 	_, err = c.App.Changes.AddEnvironment(ctx, changes.NewEnvironment{Name: form.Get("name"), Title: form.Get("title"),
-		Protected: form.On("protected"), From: form.Get("from"), Author: c.Person.Author(), Reason: form.Get("reason")})
+		Protected: form.On("protected"), Approvals: approvals, From: form.Get("from"), Author: c.Person.Author(), Reason: form.Get("reason")})
 	if err != nil {
 		return again(c, p, err)
 	}
@@ -75,7 +76,7 @@ func edit(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	form := shell.NewForm("title", e.Title)
+	form := shell.NewForm("title", e.Title, "approvals", strconv.Itoa(e.Approvals))
 	if e.Protected {
 		form.Set("protected", "on")
 	}
@@ -90,8 +91,12 @@ func save(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	p := formPage{Form: form, Name: c.Param("env"), Base: base(form)}
+	approvals := approvalsOf(form)
+	if !form.OK() {
+		return renderForm(c, http.StatusUnprocessableEntity, p)
+	}
 	err = c.App.Changes.EditEnvironment(ctx, changes.EnvironmentEdit{Name: p.Name, Title: form.Get("title"),
-		Protected: form.On("protected"), Author: c.Person.Author(), Base: p.Base})
+		Protected: form.On("protected"), Approvals: approvals, Author: c.Person.Author(), Base: p.Base})
 	if conflict, ok := shell.Conflict(err); ok {
 		p.Base, p.Conflicts = conflict.Conflicts[0].Version, compare(conflict.Conflicts[0], form)
 		return renderForm(c, http.StatusConflict, p)
@@ -99,7 +104,7 @@ func save(c *shell.Context) error {
 	if err != nil {
 		return again(c, p, err)
 	}
-	c.App.Log.Info("an environment was edited", "environment", p.Name, "protected", form.On("protected"), "by", c.Person.Author())
+	c.App.Log.Info("an environment was edited", "environment", p.Name, "protected", form.On("protected"), "approvals", approvals, "by", c.Person.Author())
 	return c.Done("The environment was saved.", "environments")
 }
 
@@ -127,6 +132,16 @@ func again(c *shell.Context, p formPage, err error) error {
 	return err
 }
 
+// approvalsOf reads how many approvals a change takes. A form that does not say is not complete: nothing is to be set to
+// none by leaving it out.
+func approvalsOf(form *shell.Form) int {
+	n, err := strconv.Atoi(form.Get("approvals"))
+	if err != nil || n < 0 || n > 10 {
+		form.Refuse("approvals", "Write a number from 0 to 10.")
+	}
+	return n
+}
+
 func base(form *shell.Form) int64 {
 	n, err := strconv.ParseInt(form.Get("base"), 10, 64)
 	if err != nil {
@@ -145,6 +160,9 @@ func renderForm(c *shell.Context, status int, p formPage) error {
 		return c.Render(status, "environments/form", p)
 	}
 	page, err := c.Page(name, "environments")
+	if status != http.StatusOK && p.Form.Unavailable(err) {
+		return renderForm(c, http.StatusServiceUnavailable, p)
+	}
 	if err != nil {
 		return err
 	}
@@ -162,6 +180,7 @@ func compare(conflict changes.Conflict, form *shell.Form) []views.Conflict {
 	return []views.Conflict{{What: "Environment " + theirs.Name, Lines: []views.ConflictLine{
 		{Field: "Title", Theirs: theirs.Title, Yours: form.Get("title")},
 		{Field: "Protected", Theirs: yes(theirs.Protected), Yours: yes(form.On("protected"))},
+		{Field: "Approvals", Theirs: strconv.Itoa(theirs.Approvals), Yours: form.Get("approvals")},
 		{Field: "Changed by", Theirs: theirs.ChangedBy, Yours: ""},
 	}}}
 }

@@ -6,6 +6,7 @@ package environments
 import (
 	"net/http"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
@@ -37,6 +38,8 @@ type entry struct {
 	Live, Archived, Killed int              // flags
 	Newest                 *models.Revision // nil: nothing was published yet
 	First, Last            bool
+	Upcoming               []changes.Upcoming // the next of what is applied by itself
+	More                   int                // of them that are not listed
 }
 
 func list(c *shell.Context) error {
@@ -54,6 +57,10 @@ func list(c *shell.Context) error {
 	if c.App.Flags != nil {
 		p.Served = c.App.Flags.Environment()
 	}
+	upcoming, err := c.App.Changes.Upcoming(ctx, c.In(access.Viewer, page.Environments)...)
+	if err != nil {
+		return err
+	}
 	for i, e := range all {
 		if c.Person.In(e.Name) < access.Viewer {
 			continue
@@ -67,9 +74,26 @@ func list(c *shell.Context) error {
 			}
 			item.Newest = &newest
 		}
+		item.comes(upcoming)
 		p.List = append(p.List, item)
 	}
 	return c.Render(http.StatusOK, "environments/list", p)
+}
+
+// shownUpcoming is how many scheduled changes of an environment are listed.
+const shownUpcoming = 3
+
+// comes lists what is applied by itself in the environment.
+func (e *entry) comes(all []changes.Upcoming) {
+	for _, u := range all {
+		switch {
+		case u.Environment != e.Name:
+		case len(e.Upcoming) < shownUpcoming:
+			e.Upcoming = append(e.Upcoming, u)
+		default:
+			e.More++
+		}
+	}
 }
 
 func count(e *catalog.Environment) entry {

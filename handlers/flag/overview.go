@@ -1,11 +1,13 @@
 package flag
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/exact"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
@@ -39,6 +41,8 @@ type overviewPage struct {
 	Conflicts  []views.Conflict
 	Exact      exact.Panel
 	Why        why
+	Upcoming   []changes.Upcoming // changes of it that are applied by themselves
+	Emergency  *models.Emergency  // a kill that somebody has to look at
 }
 
 func (s *pages) showOverview(c *shell.Context) error {
@@ -101,7 +105,28 @@ func (s *pages) overview(c *shell.Context, p place) (overviewPage, error) {
 	}
 	page.Last = &last
 	page.Exact, err = s.counts.Of(c, p.Page, p.in, p.flag)
-	return page, err
+	if err != nil {
+		return page, err
+	}
+	return page, page.pending(ctx, c)
+}
+
+// pending finds what is about to happen to the flag, and what somebody has to look at.
+func (p *overviewPage) pending(ctx context.Context, c *shell.Context) error {
+	upcoming, err := c.App.Changes.Upcoming(ctx, p.In.Name)
+	if err != nil {
+		return err
+	}
+	for _, u := range upcoming {
+		if u.Touches(p.About.Name) {
+			p.Upcoming = append(p.Upcoming, u)
+		}
+	}
+	emergencies, _, err := c.App.Store.Emergencies(ctx, []string{p.In.Name}, p.About.Name, 1)
+	if len(emergencies) > 0 {
+		p.Emergency = &emergencies[0]
+	}
+	return err
 }
 
 // told reports whether the sentence about the flag says all that its rules do.

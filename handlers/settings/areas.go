@@ -14,8 +14,10 @@ import (
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/preview"
+	"github.com/toprent/flags/handlers/requests"
 	"github.com/toprent/flags/handlers/review"
 	"github.com/toprent/flags/handlers/rules"
+	"github.com/toprent/flags/handlers/schedules"
 	"github.com/toprent/flags/handlers/segments"
 	"github.com/toprent/flags/handlers/status"
 	"github.com/toprent/flags/handlers/subjects"
@@ -36,6 +38,8 @@ func areas() []func(*shell.App) {
 		inspect.Register,
 		plans.Register,
 		environments.Register,
+		requests.Register,
+		schedules.Register,
 		status.Register,
 		people.Register,
 		api.Register,

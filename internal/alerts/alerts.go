@@ -1,6 +1,6 @@
-// Package alerts tells people of what is published: it follows the revisions of all environments, from whichever page,
-// command or instance they come, and sends what channels watch. Each revision becomes one delivery for each watch,
-// however many instances run; a delivery is sent at least once, kills first, and tried again for half a day.
+// Package alerts tells people of what is published, and of what waits for them: it follows the revisions and the change
+// requests of all environments, from whichever page, command or instance they come, and sends what channels watch. Each
+// revision and each event of a request becomes one delivery for each watch, however many instances run; a delivery is sent at least once, kills first, and tried again for half a day.
 package alerts
 
 import (
@@ -113,7 +113,7 @@ func (a *Alerts) report(ctx context.Context, err error, broken bool) bool {
 	return err != nil
 }
 
-// follow makes deliveries of what was published.
+// follow makes deliveries of what was published, and of what happened to change requests.
 func (a *Alerts) follow(ctx context.Context) error {
 	behind, err := a.store.AlertsBehind(ctx)
 	if err != nil {
@@ -124,6 +124,11 @@ func (a *Alerts) follow(ctx context.Context) error {
 			if _, more, err = a.store.FollowForAlerts(ctx, environment); err != nil {
 				return err
 			}
+		}
+	}
+	for more := true; more; {
+		if _, more, err = a.store.FollowRequestsForAlerts(ctx); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -10,12 +10,14 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-// Event is what an alert tells of: a published revision, or a test.
+// Event is what an alert tells of: a published revision, something that happened to a change request, or a test.
 type Event struct {
 	ID          string // stays the same through all attempts, so that receivers can tell what they have had
-	Kind        string // publish, kill, lift, import, recall …; test
+	Kind        string // publish, kill, lift, import, recall …; request.sent, request.approved …; test
 	Environment string
-	Revision    int64
+	Revision    int64  // 0: it tells of a change request
+	Request     int64  // 0: it tells of a revision
+	Title       string // of the request
 	Author      string
 	Reason      string
 	At          time.Time
@@ -38,6 +40,9 @@ func (a *Alerts) testEvent(id, author string) Event {
 
 // event tells what a delivery is about. Revisions never change, so each attempt tells the same.
 func (a *Alerts) event(ctx context.Context, d models.AlertDelivery) (Event, error) {
+	if d.RequestEvent != 0 {
+		return a.requestEvent(ctx, d)
+	}
 	revision, err := a.store.Revision(ctx, d.Environment, d.Revision)
 	if err != nil {
 		return Event{}, err

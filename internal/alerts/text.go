@@ -20,6 +20,8 @@ func (e Event) headline() string {
 		return "TEST: " + clean(e.Author) + " asked for this message, to see whether alerts arrive here. They do."
 	case reviewEvent:
 		return e.reviewHeadline()
+	case requestSent, requestApproved, requestRejected, requestApplied, requestFailed, requestComment:
+		return e.requestHeadline()
 	case "kill":
 		what = "KILLED " + e.flagList() + " in " + e.Environment
 	case "lift":
@@ -48,7 +50,7 @@ func (e Event) flagList() string {
 
 // changes are what became different, one line each.
 func (e Event) changes() []string {
-	if e.Kind == "kill" || e.Kind == "lift" || e.Kind == "test" {
+	if e.Kind == "kill" || e.Kind == "lift" || e.Kind == "test" || e.Request != 0 {
 		return nil // the headline says it
 	}
 	var lines []string

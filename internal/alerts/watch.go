@@ -12,10 +12,15 @@ import (
 // ErrThere says that the channel hears of just this already.
 var ErrThere = errors.New("the channel watches this already")
 
+// Hears reports whether that is something that a watch can hear of.
+func Hears(events string) bool {
+	return events == models.AlertKills || events == models.AlertAll || events == models.AlertReviews || events == models.AlertRequests
+}
+
 // Watch makes a channel hear of an environment (empty: all) and of a flag (empty: all) from now on; events is
-// models.AlertKills, models.AlertAll or models.AlertReviews. A channel or flag that is not there is models.ErrNotFound.
+// models.AlertKills, models.AlertAll, models.AlertReviews or, for all flags alone, models.AlertRequests. A channel or flag that is not there is models.ErrNotFound.
 func (a *Alerts) Watch(ctx context.Context, channel, environment, flag, events, by string) error {
-	if events != models.AlertKills && events != models.AlertAll && events != models.AlertReviews {
+	if !Hears(events) || events == models.AlertRequests && flag != "" {
 		return models.ErrNotFound
 	}
 	return a.store.Write(ctx, func(tx *models.Tx) error {

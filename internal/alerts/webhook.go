@@ -15,7 +15,7 @@ import (
 // Payload is the body of a signed webhook.
 type Payload struct {
 	ID   string      `json:"id"`
-	Type string      `json:"type"` // flag.killed, flag.lifted, revision.published, flags.review or test
+	Type string      `json:"type"` // flag.killed, flag.lifted, revision.published, flags.review, request.sent, request.approved, request.rejected, request.applied, request.failed, request.comment or test
 	Time time.Time   `json:"timestamp"`
 	Data PayloadData `json:"data"`
 }
@@ -24,7 +24,9 @@ type Payload struct {
 type PayloadData struct {
 	Environment string          `json:"environment,omitempty"`
 	Revision    int64           `json:"revision,omitempty"`
-	Kind        string          `json:"kind"` // publish, kill, lift, import, recall, review or test
+	Request     int64           `json:"change_request,omitempty"`
+	Title       string          `json:"title,omitempty"` // of the request
+	Kind        string          `json:"kind"`            // publish, kill, lift, import, recall, review, test, or as the type of a request's event
 	Author      string          `json:"author"`
 	Reason      string          `json:"reason"`
 	Flags       []PayloadChange `json:"flags"`
@@ -42,13 +44,16 @@ type PayloadChange struct {
 
 func payload(e Event) ([]byte, error) {
 	return json.Marshal(Payload{ID: e.ID, Type: e.eventType(), Time: e.At.UTC(), Data: PayloadData{
-		Environment: e.Environment, Revision: e.Revision, Kind: e.Kind, Author: e.Author, Reason: e.Reason,
+		Environment: e.Environment, Revision: e.Revision, Request: e.Request, Title: e.Title, Kind: e.Kind, Author: e.Author, Reason: e.Reason,
 		Flags: payloadChanges(e.Flags), Segments: payloadChanges(e.Segments), Plans: payloadChanges(e.Plans),
 		Text: e.headline(), URL: e.Link,
 	}})
 }
 
 func (e Event) eventType() string {
+	if e.Request != 0 {
+		return e.Kind
+	}
 	switch e.Kind {
 	case "kill":
 		return "flag.killed"

@@ -20,11 +20,12 @@ type commands struct {
 
 	Serve    serve      `cmd:"" default:"withargs" help:"Serve the sample site. This is what happens without a command."`
 	Migrate  migrate    `cmd:"" help:"Bring the database's schema up to date, and say what the role that serves may do."`
-	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing."`
+	Import   importFile `cmd:"" help:"Publish a flags file (YAML or JSON): all of it, or nothing. Environments that take change requests get one."`
 	Export   export     `cmd:"" help:"Write the whole configuration as a flags file."`
 	Explain  explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
 	Kill     kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
 	Lift     lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Requests requests   `cmd:"" help:"List the change requests that are open."`
 	Rollback rollback   `cmd:"" help:"Make an environment what it was at a revision. Kills stay as they are."`
 	Promote  promote    `cmd:"" help:"Make a flag in one environment what it is in another. Kills stay as they are."`
 	Audit    auditing   `cmd:"" help:"Verify and export the audit: who did what, when, why and from where."`

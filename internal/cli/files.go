@@ -34,7 +34,7 @@ func (cmd importFile) Run(ctx context.Context, settings *Settings, s streams) er
 		fmt.Fprintf(s.err, "warning: %v\n", warning)
 	}
 	return settings.write(ctx, func(_ *models.Store, writing *changes.Changes) error {
-		imported, err := writing.Import(ctx, file.Document, changes.ImportOptions{Author: author(cmd.Author), Reason: cmd.Reason, DryRun: cmd.DryRun})
+		imported, err := writing.Import(ctx, file.Document, changes.ImportOptions{Author: author(cmd.Author), Reason: cmd.Reason, DryRun: cmd.DryRun, Requests: true})
 		var refused *changes.RefusedError
 		if errors.As(err, &refused) {
 			return file.Explain(refused.Problems)
@@ -75,10 +75,16 @@ func report(out io.Writer, imported changes.Imported, dryRun bool) {
 	published := len(imported.Flags) > 0
 	for _, p := range imported.Environments {
 		published = published || p.New
+		if r := imported.RequestFor(p.Environment); r != nil {
+			fmt.Fprintf(out, "%s takes changes as change requests: this is change request %d now, and waits for approval.\n", p.Environment, r.ID)
+			continue
+		}
 		switch {
 		case !p.New:
 			fmt.Fprintf(out, "%s: nothing is different\n", p.Environment)
 			continue
+		case dryRun && imported.Asks(p.Environment):
+			fmt.Fprintf(out, "%s takes changes as change requests: one would be sent for review, of this:\n", p.Environment)
 		case dryRun:
 			fmt.Fprintf(out, "%s would become revision %d:\n", p.Environment, p.Number+1) // a dry run gives the present one
 		default:

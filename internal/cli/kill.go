@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/toprent/flags/changes"
@@ -49,8 +50,33 @@ type lift struct {
 	act
 }
 
-// Run lifts a kill.
+// Run lifts a kill: by a change request where those are taken.
 func (cmd lift) Run(ctx context.Context, settings *Settings, s streams) error {
-	return cmd.run(ctx, settings, s, (*changes.Changes).Lift,
+	err := cmd.run(ctx, settings, s, (*changes.Changes).Lift,
 		"%s is lifted in %s (revision %d): its rules decide again.", "%s was not killed in %s.")
+	var protected *changes.ProtectedError
+	if !errors.As(err, &protected) {
+		return err
+	}
+	return settings.write(ctx, func(store *models.Store, writing *changes.Changes) error {
+		return cmd.ask(ctx, settings, s, store, writing)
+	})
+}
+
+// ask makes a request to lift the kill that there is now.
+func (cmd lift) ask(ctx context.Context, settings *Settings, s streams, store *models.Store, writing *changes.Changes) error {
+	flag, err := store.Flag(ctx, cmd.Flag)
+	if err != nil {
+		return err
+	}
+	row, err := store.LiveFlagSettings(ctx, settings.Environment, flag.ID)
+	if err != nil {
+		return err
+	}
+	_, request, err := propose(ctx, writing, changes.Change{Environment: settings.Environment, Author: author(cmd.Author), Reason: cmd.Reason,
+		Edits: []changes.Edit{changes.LiftFlag{Key: cmd.Flag, Base: row.FromRevision}}})
+	if err == nil && request != nil {
+		asked(s, *request)
+	}
+	return err
 }

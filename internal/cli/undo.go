@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/models"
@@ -19,7 +18,6 @@ type rollback struct {
 
 // Run rolls back, or asks for it where changes have to be approved.
 func (cmd rollback) Run(ctx context.Context, settings *Settings, s streams) error {
-	ctx = fromCommand(ctx)
 	return settings.write(ctx, func(_ *models.Store, c *changes.Changes) error {
 		to, only := cmd.Revision, changes.Scope{Flag: cmd.Flag}
 		if cmd.Only {
@@ -29,7 +27,7 @@ func (cmd rollback) Run(ctx context.Context, settings *Settings, s streams) erro
 		if err != nil {
 			return err
 		}
-		return propose(ctx, c, s.out, r.Notes, changes.Change{Environment: settings.Environment, Author: author(cmd.Author), Reason: cmd.Reason,
+		return does(ctx, c, s, r.Notes, changes.Change{Environment: settings.Environment, Author: author(cmd.Author), Reason: cmd.Reason,
 			Kind: changes.KindRollback, Edits: r.Edits})
 	})
 }
@@ -45,7 +43,6 @@ type promote struct {
 
 // Run promotes, or asks for it where changes have to be approved. Segments and plans that are missing come along.
 func (cmd promote) Run(ctx context.Context, settings *Settings, s streams) error {
-	ctx = fromCommand(ctx)
 	return settings.write(ctx, func(_ *models.Store, c *changes.Changes) error {
 		p, err := c.PromotionEdits(ctx, cmd.Flag, cmd.From, cmd.To, changes.PromotionOptions{Overrides: cmd.Overrides})
 		if err != nil {
@@ -59,32 +56,29 @@ func (cmd promote) Run(ctx context.Context, settings *Settings, s streams) error
 				fmt.Fprintf(s.err, "warning: %s is another one in %s, and stays so\n", need.Item, cmd.To)
 			}
 		}
-		return propose(ctx, c, s.out, p.Notes, changes.Change{Environment: cmd.To, Author: author(cmd.Author), Reason: cmd.Reason,
+		return does(ctx, c, s, p.Notes, changes.Change{Environment: cmd.To, Author: author(cmd.Author), Reason: cmd.Reason,
 			Kind: changes.KindPromote, Edits: p.Edits})
 	})
 }
 
-// propose publishes, or asks for what has to be approved, and says which.
-func propose(ctx context.Context, c *changes.Changes, out io.Writer, notes []string, change changes.Change) error {
+// does publishes, or asks for what has to be approved, and says which.
+func does(ctx context.Context, c *changes.Changes, s streams, notes []string, change changes.Change) error {
 	for _, note := range notes {
-		fmt.Fprintf(out, "note: %s\n", note)
+		fmt.Fprintf(s.out, "note: %s\n", note)
 	}
-	done, err := c.Propose(ctx, changes.Proposal{By: changes.Actor{Name: change.Author}, Changes: []changes.Change{change}})
-	if err != nil {
+	published, request, err := propose(ctx, c, change)
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(done.Requests) > 0 {
-		fmt.Fprintf(out, "%s takes changes as change requests: change request %d is sent for review.\n", change.Environment, done.Requests[0].ID)
-		return nil
-	}
-	published := done.Published[0]
-	if !published.New {
-		fmt.Fprintf(out, "%s: nothing is different\n", change.Environment)
-		return nil
-	}
-	fmt.Fprintf(out, "%s is now revision %d:\n", change.Environment, published.Number)
-	for _, line := range published.Changes {
-		fmt.Fprintf(out, "  %s\n", line)
+	case request != nil:
+		asked(s, *request)
+	case !published.New:
+		fmt.Fprintf(s.out, "%s: nothing is different\n", change.Environment)
+	default:
+		fmt.Fprintf(s.out, "%s is now revision %d:\n", change.Environment, published.Number)
+		for _, line := range published.Changes {
+			fmt.Fprintf(s.out, "  %s\n", line)
+		}
 	}
 	return nil
 }

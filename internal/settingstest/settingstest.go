@@ -79,6 +79,7 @@ func opened(t testing.TB, store *models.Store, err error) *models.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	asksNobody(t, store)
 	return store
 }
 
@@ -123,8 +124,7 @@ func New(t testing.TB, change ...func(*settings.Config)) *Site {
 	return On(t, SQLite(t), change...)
 }
 
-// On runs a host on that database. No environment takes approvals, so that tests of other things publish at once;
-// Site.Protects asks for them.
+// On runs a host on that database.
 func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Site {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -167,10 +167,20 @@ func On(t testing.TB, store *models.Store, change ...func(*settings.Config)) *Si
 		background.Wait()
 	})
 	site := &Site{URL: server.URL, Store: store, Changes: changes.New(store), Flags: flags, Directory: seen, Settings: pages, Engine: r, t: t}
-	if _, err := store.Environments(t.Context()); !models.Unavailable(err) {
-		site.Protects("production", 0)
-	}
 	return site
+}
+
+// asksNobody takes the approvals away that a new database asks for, without a trace, so that tests of other things publish at
+// once. Site.Protects asks for them.
+func asksNobody(t testing.TB, store *models.Store) {
+	t.Helper()
+	db, err := store.SQL()
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "UPDATE environments SET approvals = 0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Protects makes an environment take that many approvals for each change.

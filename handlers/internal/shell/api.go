@@ -38,8 +38,16 @@ func (a *App) API(method, path string, need Need, answer Answerer) {
 			ctx.failJSON(err)
 			return
 		}
-		c.JSON(http.StatusOK, body)
+		c.JSON(statusOf(body), body)
 	})
+}
+
+// statusOf is 200, unless the answer says otherwise.
+func statusOf(body any) int {
+	if says, ok := body.(interface{ Status() int }); ok {
+		return says.Status()
+	}
+	return http.StatusOK
 }
 
 // Feed registers a page that only reads, which programs may ask for by token as people do by session.
@@ -166,6 +174,9 @@ func (c *Context) problemOf(err error) (int, Problem) {
 		conflict *changes.ConflictError
 		rejected *changes.RefusedError
 	)
+	if title, message, ok := notNow(err); ok {
+		return http.StatusConflict, Problem{Error: title, Do: message}
+	}
 	switch {
 	case errors.As(err, &refused):
 		return refused.status, Problem{Error: refused.title, Do: refused.message}

@@ -3,10 +3,12 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/service"
 )
 
@@ -28,6 +30,10 @@ func (c *Context) fail(err error) {
 		conflict *changes.ConflictError
 		rejected *changes.RefusedError
 	)
+	if title, message, ok := notNow(err); ok {
+		c.problem(http.StatusConflict, title, message)
+		return
+	}
 	switch {
 	case errors.Is(err, ErrNotSignedIn):
 		c.askToSignIn()
@@ -88,3 +94,31 @@ func (c *Context) problem(status int, title, message string) {
 		c.String(http.StatusInternalServerError, "This page is broken. It has been logged.\n")
 	}
 }
+
+// notNow says, for people, why something cannot be done as things are, though nothing is wrong with what was asked.
+func notNow(err error) (title, message string, ok bool) {
+	var request *changes.RequestError
+	var protected *changes.ProtectedError
+	var emergency *changes.EmergencyError
+	switch {
+	case errors.As(err, &request):
+		return fmt.Sprintf("Change request %d is not ready for this", request.ID), sentence(request.Message), true
+	case errors.As(err, &protected):
+		return "This takes a change request", sentence(protected.Error()), true
+	case errors.As(err, &emergency):
+		return "This was not noted", sentence(emergency.Message), true
+	}
+	return "", "", false
+}
+
+// NotNow says why something cannot be done as things are, for a page that shows how they are.
+func NotNow(err error) (message string, ok bool) {
+	_, message, ok = notNow(err)
+	return message, ok
+}
+
+// IsMissing reports whether what was looked for is not there.
+func IsMissing(err error) bool { return errors.Is(err, models.ErrNotFound) }
+
+// Nowhere places what is wrong above the form.
+func Nowhere(ruleset.Problem) string { return "" }

@@ -97,6 +97,12 @@ func (h FlagHead) Targets() (targets []models.Environment) {
 	return targets
 }
 
+// Unwatched reports whether nobody else looks at changes of the environment that the page is about, though it is protected.
+func (h FlagHead) Unwatched() bool {
+	in := h.State().Environment
+	return in.Protected && !in.TakesRequests()
+}
+
 // State is the flag's state in the environment that the page is about.
 func (h FlagHead) State() FlagState {
 	for _, s := range h.States {

@@ -17,7 +17,8 @@ type Impact struct {
 	impact.Answer
 	Environment, In string // the environment's name and title
 	Again           string
-	Form            bool // Again takes the form in which this stands
+	Suffix          string // of the ids, where several stand on a page
+	Form            bool   // Again takes the form in which this stands
 	Zone            *time.Location
 }
 
@@ -51,7 +52,7 @@ func (c *Context) StoredImpact(environment, in, kept string) *Impact {
 	if kept == "" || json.Unmarshal([]byte(kept), &counted) != nil {
 		return nil
 	}
-	return &Impact{Answer: impact.Answer{Impact: &counted}, Environment: environment, In: in, Zone: c.zone}
+	return &Impact{Answer: impact.Answer{Impact: &counted}, Environment: environment, In: in, Suffix: "-kept", Zone: c.zone}
 }
 
 // When is the moment that the numbers hold for.

@@ -24,6 +24,7 @@ type Page struct {
 	Environment  string               // the one that the page is about; empty: none, or all
 	Nav          []Link
 	Reviews      int // flags that want a review, as far as is known
+	Waiting      int // change requests that wait for the person's approval
 }
 
 // Link is an entry of the navigation.
@@ -41,7 +42,22 @@ func (c *Context) Page(title, area string) (Page, error) {
 	p := c.bare(title, area)
 	p.Environment = c.Param("env")
 	p.Notice = c.takeNotice()
+	if approves := c.In(access.Approver, all); len(approves) > 0 {
+		if _, p.Waiting, err = c.App.Store.RequestsToApprove(ctx, approves, c.Person.ID, 0, 0); err != nil {
+			return Page{}, err
+		}
+	}
 	return p, nil
+}
+
+// In names those of the environments in which the person has the role.
+func (c *Context) In(role access.Role, environments []models.Environment) (names []string) {
+	for _, environment := range environments {
+		if c.Person.In(environment.Name) >= role {
+			names = append(names, environment.Name)
+		}
+	}
+	return names
 }
 
 // bare is a page that needs no database: a problem, or a form that is shown again without it. Whoever is signed in finds
@@ -92,6 +108,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"subjects", "Directory", "user", a.Link("subjects", first)},
 		{"inspect", "Inspector", "eye", a.Link("inspect")},
 		{"environments", "Environments", "server", a.Link("environments")},
+		{"requests", "Requests", "git-branch", a.Link("requests")},
 		{"changes", "Changes", "history", a.Link("changes")},
 		{"review", "Review", "badge-check", a.Link("review")},
 		{"health", "Health", "activity", a.Link("health")},

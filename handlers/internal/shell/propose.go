@@ -143,10 +143,10 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 		}
 		part := reviewPart{Environment: preview.Environment, Lines: preview.Lines, Notes: do.Changes[i].Notes, Ask: preview.Environment.TakesRequests() && preview.Reaches()}
 		if preview.Reaches() {
-			if part.Impact, err = c.impactOf(ctx, preview, impact.Patience); err != nil {
+			if part.Impact, err = c.ImpactOfChange(ctx, preview); err != nil {
 				return err
 			}
-			part.Impact.Form = true
+			part.Impact.Form, part.Impact.Suffix = true, "-"+preview.Environment.Name
 		}
 		page.Parts = append(page.Parts, part)
 		page.Ask, page.Now = page.Ask || part.Ask, page.Now || !part.Ask
@@ -158,6 +158,11 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 		return err
 	}
 	return cmp.Or(c.Render(http.StatusOK, "shell/review", page), ErrAnswered)
+}
+
+// ImpactOfChange is ImpactOf for a change that is not published.
+func (c *Context) ImpactOfChange(ctx context.Context, preview changes.Preview) (*Impact, error) {
+	return c.impactOf(ctx, preview, impact.Patience)
 }
 
 // impactOf counts whom a change reaches that is not published.
@@ -194,6 +199,25 @@ func (c *Context) keepImpacts(ctx context.Context, all []changes.Change) error {
 		}
 	}
 	return nil
+}
+
+// Counted is a request's content with exact shares filled in, and with whom its first step reaches.
+func (c *Context) Counted(ctx context.Context, environment string, content changes.Content) (changes.Content, error) {
+	for i, step := range content.Steps {
+		change, err := c.Calibrated(changes.Change{Environment: environment, Author: c.Person.Author(), Edits: step.Edits})
+		if err != nil {
+			return content, err
+		}
+		if i == 0 {
+			all := []changes.Change{change}
+			if err := c.keepImpacts(ctx, all); err != nil {
+				return content, err
+			}
+			content.Impact = all[0].Impact
+		}
+		content.Steps[i].Edits = change.Edits
+	}
+	return content, nil
 }
 
 // lastPatience is how long a change waits until it is counted whom it reaches, for that to be kept with it.
