@@ -172,6 +172,7 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 				})
 			}
 		})
+		t.Run("the review of a rule", host.reviewsARule)
 	})
 }
 
