@@ -61,7 +61,16 @@ func benchmarkStorage(b *testing.B, store *models.Store) {
 	if _, err := c.Import(b.Context(), large(), changes.ImportOptions{Author: "ann"}); err != nil {
 		b.Fatal(err)
 	}
-	b.Logf("import of 1,000 flags and 10,000 overrides: %s", time.Since(began).Round(time.Millisecond))
+	took := time.Since(began)
+	row, err := store.Environment(b.Context(), prod)
+	if err != nil {
+		b.Fatal(err)
+	}
+	// Nobody has to approve what is measured.
+	if err := c.EditEnvironment(b.Context(), changes.EnvironmentEdit{Name: prod, Title: row.Title, Protected: true, Author: "ann", Base: row.Version}); err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("import of 1,000 flags and 10,000 overrides: %s", took.Round(time.Millisecond))
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
 			head, err := store.Head(b.Context(), prod)

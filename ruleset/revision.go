@@ -36,16 +36,15 @@ type Observer interface {
 	FlagFailed(key, cause string)
 }
 
-// node is a flag's place in one revision.
+// node is a flag's place in one revision. It fills 64 bytes, what a processor reads at once.
 type node struct {
 	flag      *flag
 	killed    bool
-	malformed string // why it cannot be evaluated here; empty if it can
-	requires  []requirement
-
 	previewed bool         // serves the variant preview, wherever no kill and no plan stands against it
 	preview   variantIndex // meaningless unless previewed
 	guard     *gate        // of a draft: that of the newest revision, which has to admit the subject too; nil: none, or the same
+	malformed string       // why it cannot be evaluated here; empty if it can
+	requires  []requirement
 }
 
 // requirement is a resolved prerequisite.

@@ -173,6 +173,7 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 				})
 			}
 		})
+		t.Run("the review of a rule", host.reviewsARule)
 	})
 }
 

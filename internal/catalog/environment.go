@@ -200,12 +200,14 @@ func (e *Environment) putOverrides(rows []models.FeatureFlagOverride, about *Fla
 		next := *before
 		next.Overrides = nil
 		gone := map[string]bool{}
+		made := make([]Override, 0, len(rows)) // one piece of memory for all of them
 		for _, row := range rows {
 			if len(before.Overrides) > 0 {
 				gone[row.ID] = true
 			}
 			if row.InForce(e.Head) {
-				next.Overrides = append(next.Overrides, &Override{row.Override(about.byID[id].Name), row.ID, row.CreatedBy, row.CreatedAt.Time, row.FromRevision})
+				made = append(made, Override{row.Override(about.byID[id].Name), row.ID, row.CreatedBy, row.CreatedAt.Time, row.FromRevision})
+				next.Overrides = append(next.Overrides, &made[len(made)-1])
 			}
 		}
 		for _, o := range before.Overrides {

@@ -89,6 +89,12 @@ func (b *Browser) confirms(p *Page) *Page {
 // that are given: names and values alternate.
 func (b *Browser) Submits(p *Page, action string, namesAndValues ...string) *Page {
 	b.t.Helper()
+	return b.confirms(b.Tries(p, action, namesAndValues...))
+}
+
+// Tries is Submits up to the page that shows what the form would do.
+func (b *Browser) Tries(p *Page, action string, namesAndValues ...string) *Page {
+	b.t.Helper()
 	form := p.Find(`form[method="post"]`).FilterFunction(func(_ int, f *goquery.Selection) bool {
 		at, _ := f.Attr("action")
 		if at == "" {
@@ -131,7 +137,7 @@ func (b *Browser) Submits(p *Page, action string, namesAndValues ...string) *Pag
 	if at == "" {
 		at = p.URL
 	}
-	return b.confirms(b.follows(b.Sends(http.MethodPost, at, "application/x-www-form-urlencoded", values.Encode())))
+	return b.follows(b.Sends(http.MethodPost, at, "application/x-www-form-urlencoded", values.Encode()))
 }
 
 // Sends sends a request as a page of this host would, and follows no redirect.
