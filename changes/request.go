@@ -28,11 +28,6 @@ const (
 	Withdrawn Status = "withdrawn"
 )
 
-// Statuses are all states of a change request, in their order.
-func Statuses() []Status {
-	return []Status{Draft, InReview, Approved, Scheduled, Applied, Rejected, Withdrawn}
-}
-
 // What happens to a request.
 const (
 	EventCreated   = "created"
