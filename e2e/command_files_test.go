@@ -35,6 +35,7 @@ func TestAFlagsFileGoesInAndComesOut(t *testing.T) {
 		if o := c.runReading(reportsFlag, "import", "-"); o.code != 0 || !strings.Contains(o.out, "production is now revision 1") {
 			t.Fatal(o)
 		}
+		asksForNothing(t, c)
 		dry := c.does("import", "--dry-run", example(t))
 		for _, line := range []string{"production would become revision 2", `flag "advanced-reports": new`, `plan "pro": new`, "Nothing was changed"} {
 			if !strings.Contains(dry, line) {

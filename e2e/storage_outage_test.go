@@ -83,7 +83,7 @@ func TestEditsAreRefusedWhileTheDatabaseIsDown(t *testing.T) {
 	}
 
 	// Opened while it is down, a store works once it is up.
-	late := newStorage(t, openURL(t, server.URL()))
+	late := &storage{t: t, store: openURL(t, server.URL())}
 	server.Start()
 	wantEqual(t, "the head", late.head(prod), before.ID)
 	s.kills("a")

@@ -165,7 +165,7 @@ func cellOf(s *side, o asof.Outcome, zone *time.Location) cell {
 	under := s.Moment.Under(o.Under, zone)
 	if o.Reason == ruleset.FlagNotFound {
 		reason := "There was no such flag."
-		if o.Settings != nil {
+		if o.Settings != nil && o.Settings.Archived { // or it came with a later revision
 			reason = "It was archived."
 		}
 		return cell{Missing: true, Reason: reason, Under: under}
