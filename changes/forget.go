@@ -15,7 +15,7 @@ type Forgotten struct {
 	As        string        // the name that stands where theirs did
 	Audit     int64         // personal values that were deleted from the audit
 	Directory int64         // rows of the directory, one for each environment
-	Replaced  int64         // rows, past ones included, that held their name as somebody's name
+	Replaced  int64         // rows, past ones included, that held their name as somebody's name, and letters to them
 	Account   bool          // there was an account: it is disabled, and nobody's
 	Ended     []Published   // revisions that ended their overrides
 	Held      []models.Held // what still holds their name
@@ -60,7 +60,11 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 	if f.Replaced, err = tx.Rename(ctx, names, f.As); err != nil {
 		return err
 	}
-	f.Replaced += within
+	letters, err := tx.ForgetLetters(ctx, names)
+	if err != nil {
+		return err
+	}
+	f.Replaced += within + letters
 	if f.Directory, err = tx.ForgetSubject(ctx, names); err != nil {
 		return err
 	}

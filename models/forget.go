@@ -25,8 +25,8 @@ func named() map[string][]string {
 		"tenant_plans":           {"changed_by"},
 		"tenant_addons":          {"created_by", "ended_by"},
 		"environments":           {"changed_by"},
-		"alert_channels":         {"created_by"},
-		"alert_watches":          {"created_by"},
+		"alert_channels":         {"created_by", "removed_by"},
+		"alert_watches":          {"created_by", "removed_by"},
 		"accounts":               {"created_by"},
 		"one_time_links":         {"created_by"},
 		"api_tokens":             {"creator_id", "creator_email", "revoked_by"},
@@ -62,12 +62,17 @@ func documented() []struct{ table, column string } {
 func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows int64, err error) {
 	for _, place := range documented() {
 		for _, name := range names {
-			quoted, err := json.Marshal(name)
+			escaped, err := json.Marshal(name) // as edits are stored
+			if err != nil {
+				return rows, err
+			}
+			plain, err := encodeAny(name) // as what was renamed before is
 			if err != nil {
 				return rows, err
 			}
 			var texts []string
-			if err := tx.with(ctx).Table(place.table).Distinct(place.column).Where(place.column+` LIKE ? ESCAPE '\'`, "%"+literally(string(quoted))+"%").Find(&texts).Error; err != nil {
+			if err := tx.with(ctx).Table(place.table).Distinct(place.column).
+				Where(place.column+` LIKE ? ESCAPE '\' OR `+place.column+` LIKE ? ESCAPE '\'`, "%"+literally(string(escaped))+"%", "%"+literally(plain)+"%").Find(&texts).Error; err != nil {
 				return rows, fmt.Errorf("look for somebody in %s: %w", place.table, err)
 			}
 			for _, text := range texts {
@@ -86,7 +91,8 @@ func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows
 	return rows, nil
 }
 
-// renameJSON replaces texts within JSON that are a name.
+// renameJSON replaces texts within JSON that are a name, where names of people stand: a flag or a variant may be called as
+// somebody is.
 func renameJSON(text, name, to string) (string, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -94,25 +100,44 @@ func renameJSON(text, name, to string) (string, error) {
 	if err := d.Decode(&value); err != nil {
 		return "", fmt.Errorf("stored JSON cannot be read: %w", err)
 	}
-	return encodeAny(renameValue(value, name, to))
+	return encodeAny(renameValue(value, false, name, to))
 }
 
-func renameValue(value any, name, to string) any {
+func renameValue(value any, person bool, name, to string) any {
 	switch value := value.(type) {
 	case string:
-		if value == name {
+		if person && value == name {
 			return to
 		}
 	case []any:
 		for i := range value {
-			value[i] = renameValue(value[i], name, to)
+			value[i] = renameValue(value[i], person, name, to)
 		}
 	case map[string]any:
 		for key := range value {
-			value[key] = renameValue(value[key], name, to)
+			value[key] = renameValue(value[key], ofPeople(key), name, to)
 		}
 	}
 	return value
+}
+
+// ofPeople reports whether a field of that name can hold a person: whose override it is, whom a condition names, and who
+// stands in the sample of an impact.
+func ofPeople(field string) bool {
+	switch strings.ToLower(field) {
+	case "user", "values", "id":
+		return true
+	}
+	return false
+}
+
+// ForgetLetters removes what somebody was told as an owner of flags, and what they were still to be told.
+func (tx *Tx) ForgetLetters(ctx context.Context, names []string) (rows int64, err error) {
+	done := tx.with(ctx).Exec("DELETE FROM review_letters WHERE owner IN ? OR address IN ?", names, names)
+	if done.Error != nil {
+		return 0, fmt.Errorf("remove somebody's letters: %w", done.Error)
+	}
+	return done.RowsAffected, nil
 }
 
 // ForgetSubject removes a person from the directory of all environments.
@@ -276,8 +301,10 @@ func (tx *Tx) StillHolding(ctx context.Context, names []string) (held []Held, er
 			{"rules of flags, now or in the past: what is live can be edited", "feature_flag_environments", "rollout_strategy"},
 			{"conditions of segments, now or in the past: what is live can be edited", "segments", "condition"},
 			{"reasons of overrides", "feature_flag_overrides", "override_reason"},
+			{"titles of change requests", "change_requests", "title"},
 			{"reasons of change requests", "change_requests", "reason"},
 			{"comments on change requests", "change_request_events", "text"},
+			{"notes on kills that were looked at", "emergencies", "note"},
 			{"owners of flags", "feature_flags", "owner"},
 			{"what alert channels show of where they lead", "alert_channels", "hint"},
 		} {

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/toprent/flags/internal/words"
 )
 
 //go:embed settings
@@ -32,7 +34,7 @@ func Parse(files fs.FS, layout string, assetURL func(name string) string) (*Page
 // each other, and each area has a folder: flags/list.html is the page "flags/list".
 func Settings(funcs template.FuncMap) (*Pages, error) {
 	base := template.New("layout.html").Funcs(template.FuncMap{
-		"thousands": Thousands, "day": Day, "dict": dict, "field": newField, "choices": choices, "percent": percent, "join": strings.Join,
+		"thousands": Thousands, "day": Day, "dict": dict, "field": newField, "choices": choices, "percent": percent, "join": strings.Join, "deed": words.Deed,
 		"plus": func(a, b int) int { return a + b },
 	}).Funcs(funcs)
 	shared, err := fs.Glob(settingsFiles, "settings/*.html")

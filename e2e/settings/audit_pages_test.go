@@ -12,6 +12,7 @@ import (
 	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -26,12 +27,12 @@ func TestTheAuditSaysWhoDidWhatFromWhere(t *testing.T) {
 		approver.Posts("/flags/winter-look/production/kill", "reason", "it burns", "base", "1").Is(http.StatusOK)
 		admin := site.As("admin")
 		list := admin.Opens("/audit?kind=kill")
-		list.Sees("kill in production by abe@toprent.example", "it burns")
+		list.Sees("Killed in production by abe@toprent.example", "it burns")
 		address, _ := list.Find(".audit-entries a").First().Attr("href")
 		admin.Gets(address).Is(http.StatusOK).Sees("abe@toprent.example", "p-approver", "it burns", "page", "127.0.0.1", "Firefox of Abe", "Killed", "no", "yes")
-		admin.Opens("/audit?flag=winter-look").Sees("kill in production")
+		admin.Opens("/audit?flag=winter-look").Sees("Killed in production")
 		admin.Opens("/audit?flag=new-home&kind=kill").Sees("No entry is like that")
-		admin.Opens("/audit?who=abe%40toprent.example").Sees("kill in production").Lacks("import in")
+		admin.Opens("/audit?who=abe%40toprent.example").Sees("Killed in production").Lacks("Imported in")
 		admin.Opens("/audit?since=2020-01-01&until=2020-01-02").Sees("No entry is like that")
 		admin.Opens("/audit?since=nonsense&before=-1&in=%00").Sees("Audit")
 		admin.Gets("/settings/audit/configuration/999999").Is(http.StatusNotFound)
@@ -55,7 +56,7 @@ func TestRefusedAttemptsAreInTheAudit(t *testing.T) {
 	program.Header.Set("Authorization", "Bearer tfl_wrong")
 	program.Gets("/settings/api/me").Is(http.StatusUnauthorized)
 	admin := site.As("admin")
-	wants := []string{"refused in production by vic@toprent.example", "it takes the role approver in this environment", "form-refused in production", "This form comes from another site", "token-refused"}
+	wants := []string{"Refused in production by vic@toprent.example", "it takes the role approver in this environment", "Form refused in production", "This form comes from another site", "Token refused"}
 	comesTo(t, func() bool {
 		text := admin.Opens("/audit?chain=access").Text()
 		for _, want := range wants {
@@ -65,7 +66,7 @@ func TestRefusedAttemptsAreInTheAudit(t *testing.T) {
 		}
 		return true
 	})
-	admin.Opens("/audit?chain=access&flag=new-home").Sees("refused in production")
+	admin.Opens("/audit?chain=access&flag=new-home").Sees("Refused in production")
 }
 
 func TestAnAdminVerifiesTheChains(t *testing.T) {
@@ -152,8 +153,8 @@ func TestSigningInAndWhatItMayLeadToIsInTheAudit(t *testing.T) {
 	for _, wants := range [][2]string{{"link-used", "ada@toprent.example"}, {"sign-in-failed", "ada@toprent.example"}, {"sign-in", "ada@toprent.example"},
 		{"sign-out", "ada@toprent.example"}, {"invited", "ada@toprent.example"}, {"token-made", "ada@toprent.example"}} {
 		comesTo(t, func() bool {
-			return strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), wants[0]+" ") && strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), "by "+wants[1])
+			return strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), words.Deed(wants[0])+" by "+wants[1])
 		})
 	}
-	ada.Opens("/audit?chain=access&user=bob%40toprent.example").Sees("invited")
+	ada.Opens("/audit?chain=access&user=bob%40toprent.example").Sees("Invited by")
 }

@@ -64,7 +64,7 @@ func TestRollingBackIsOneClickFromTheHistoryAndThenConfirmed(t *testing.T) {
 			t.Fatal("it is done before it is confirmed")
 		}
 		done := eve.Submits(review, at, "confirm", "yes", "reason", "it was right before").Is(http.StatusOK)
-		done.Sees("Roll back to revision 1: revision", "it was right before", "rollback", "Before and after", "Eve Editor")
+		done.Sees("Roll back to revision 1: revision", "it was right before", "Rolled back", "Before and after", "Eve Editor")
 		if !settingsOf(t, site, "development", "new-home").Enabled {
 			t.Error("it is not as it was")
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 )
 
@@ -52,11 +53,11 @@ func one(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.Page(fmt.Sprintf("%s, entry %d", words(entry.Action), number), "audit")
+	page, err := c.Page(fmt.Sprintf("%s, entry %d", words.Deed(entry.Action), number), "audit")
 	if err != nil {
 		return err
 	}
-	p := onePage{Page: page, Entry: entry, Chain: titleOf(chain), What: words(entry.Action), MAC: hex.EncodeToString(entry.MAC), Previous: hex.EncodeToString(entry.Previous)}
+	p := onePage{Page: page, Entry: entry, Chain: titleOf(chain), What: words.Deed(entry.Action), MAC: hex.EncodeToString(entry.MAC), Previous: hex.EncodeToString(entry.Previous)}
 	for _, i := range entry.Items {
 		p.Items = append(p.Items, itemOf(i))
 	}
@@ -64,7 +65,7 @@ func one(c *shell.Context) error {
 }
 
 func itemOf(i audit.Item) item {
-	out := item{Name: words(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
+	out := item{Name: named(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
 	switch {
 	case i.User != "":
 		out.Name += " for user " + i.User
@@ -77,7 +78,7 @@ func itemOf(i audit.Item) item {
 	flatten("", i.After, after, &order)
 	slices.Sort(order)
 	for _, field := range slices.Compact(order) {
-		out.Lines = append(out.Lines, line{words(field), before[field], after[field]})
+		out.Lines = append(out.Lines, line{named(field), before[field], after[field]})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/views"
 )
 
@@ -30,14 +31,14 @@ func kinds(chain string) []views.Choice {
 	}
 	out := []views.Choice{{Value: "", Label: "All kinds"}}
 	for _, action := range actions {
-		out = append(out, views.Choice{Value: action, Label: words(action)})
+		out = append(out, views.Choice{Value: action, Label: words.Deed(action)})
 	}
 	return out
 }
 
-// words is what an action is called.
-func words(action string) string {
-	text := strings.ReplaceAll(action, "-", " ")
+// named is what an item or a field of it is called.
+func named(text string) string {
+	text = strings.ReplaceAll(text, "-", " ")
 	if text == "" {
 		return text
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/words"
 )
 
 // atomFeed is a feed by RFC 4287, with the links to further pages of RFC 5005.
@@ -178,7 +179,7 @@ func (p page) feedTitle() string {
 }
 
 func (e entry) title() string {
-	return fmt.Sprintf("%s, revision %d: %s", e.Where, e.Number, e.Kind)
+	return fmt.Sprintf("%s, revision %d: %s", e.Where, e.Number, words.Deed(e.Kind))
 }
 
 // text is the reason and what changed, in plain words.

@@ -11,6 +11,7 @@ import (
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
 )
@@ -131,7 +132,10 @@ func (p *page) where(c *shell.Context) error {
 		return shell.NotFound("There is no environment %q.", p.In)
 	}
 	p.InChoices = slices.Insert(p.InChoices, 0, views.Choice{Label: "All environments"})
-	p.Kinds = append([]views.Choice{{Label: "All kinds"}}, views.ChoicesOf(changes.Kinds()...)...)
+	p.Kinds = []views.Choice{{Label: "All kinds"}}
+	for _, kind := range changes.Kinds() {
+		p.Kinds = append(p.Kinds, views.Choice{Value: kind, Label: words.Deed(kind)})
+	}
 	p.Atom, p.JSON = feedAddress(c, p, "atom"), feedAddress(c, p, "json")
 	return nil
 }

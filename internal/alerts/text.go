@@ -30,6 +30,12 @@ func (e Event) headline() string {
 		what = "RECALLED " + e.Environment + ": what is published applies now"
 	case "import":
 		what = fmt.Sprintf("IMPORTED a file into %s as revision %d", e.Environment, e.Revision)
+	case "rollback":
+		what = fmt.Sprintf("ROLLED BACK %s as revision %d", e.Environment, e.Revision)
+	case "promote":
+		what = fmt.Sprintf("PROMOTED to %s as revision %d", e.Environment, e.Revision)
+	case "copy":
+		what = fmt.Sprintf("COPIED into %s as revision %d", e.Environment, e.Revision)
 	default:
 		what = fmt.Sprintf("PUBLISHED revision %d of %s", e.Revision, e.Environment)
 	}

@@ -26,6 +26,8 @@ func Reason(d ruleset.Detail, rules []ruleset.Rule, zone *time.Location) string 
 		return "Plan unknown"
 	case ruleset.PlanExcluded:
 		return "Excluded by the plan"
+	case ruleset.Previewed:
+		return "Previewed in this session"
 	case ruleset.Error:
 		return "The flag is malformed"
 	case ruleset.Overridden:
