@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -86,7 +87,8 @@ func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows
 	return rows, nil
 }
 
-// renameJSON replaces texts within JSON that are a name.
+// renameJSON replaces texts within JSON that are a person's name, where people stand: a person may be called like a
+// variant, or like an edit, and what was approved stays what it is.
 func renameJSON(text, name, to string) (string, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -94,25 +96,42 @@ func renameJSON(text, name, to string) (string, error) {
 	if err := d.Decode(&value); err != nil {
 		return "", fmt.Errorf("stored JSON cannot be read: %w", err)
 	}
-	return encodeAny(renameValue(value, name, to))
+	return encodeAny(renameValue("", value, name, to))
 }
 
-func renameValue(value any, name, to string) any {
+// renameValue replaces a name in what stands under a field.
+func renameValue(field string, value any, name, to string) any {
 	switch value := value.(type) {
 	case string:
-		if value == name {
+		if value == name && slices.Contains([]string{"user", "user_id", "email", "id"}, strings.ToLower(field)) {
 			return to
 		}
 	case []any:
 		for i := range value {
-			value[i] = renameValue(value[i], name, to)
+			value[i] = renameValue(field, value[i], name, to)
 		}
 	case map[string]any:
+		attribute, _ := value["attribute"].(string)
+		alone, _ := value["alone"].(bool) // a sample that is a tenant, not a person
 		for key := range value {
-			value[key] = renameValue(value[key], name, to)
+			switch {
+			case key == "id" && alone:
+			case key == "values" && attribute != "":
+				value[key] = renameValue(peopleIn(attribute), value[key], name, to)
+			default:
+				value[key] = renameValue(key, value[key], name, to)
+			}
 		}
 	}
 	return value
+}
+
+// peopleIn is the field as which a condition's values are looked at: those of attributes that are about people.
+func peopleIn(attribute string) string {
+	if attribute == "user" || attribute == "email" || strings.HasSuffix(attribute, "_id") {
+		return "user"
+	}
+	return ""
 }
 
 // ForgetSubject removes a person from the directory of all environments.
@@ -201,13 +220,13 @@ func (tx *Tx) ForgetAudit(ctx context.Context, names []string) (removed int64, e
 func (tx *Tx) auditTextsWith(ctx context.Context, names []string) (found []AuditPersonal, err error) {
 	for _, name := range names {
 		var rows []AuditPersonal
-		err := tx.with(ctx).Select("chain", "number", "field", "value").
+		err := tx.with(ctx).Select("chain", "number", "field", "kind", "value").
 			Where(`lower(value) LIKE lower(CAST(? AS TEXT)) ESCAPE '\'`, "%"+literally(name)+"%").Find(&rows).Error
 		if err != nil {
 			return nil, fmt.Errorf("look for somebody in the audit: %w", err)
 		}
 		for _, row := range rows {
-			if Names(row.Value, name) {
+			if strings.EqualFold(row.Value, name) || row.Kind == AuditText && Names(row.Value, name) { // ids and addresses of others may begin like this one
 				found = append(found, row)
 			}
 		}
@@ -277,7 +296,9 @@ func (tx *Tx) StillHolding(ctx context.Context, names []string) (held []Held, er
 			{"conditions of segments, now or in the past: what is live can be edited", "segments", "condition"},
 			{"reasons of overrides", "feature_flag_overrides", "override_reason"},
 			{"reasons of change requests", "change_requests", "reason"},
+			{"titles of change requests", "change_requests", "title"},
 			{"comments on change requests", "change_request_events", "text"},
+			{"notes on kills", "emergencies", "note"},
 			{"owners of flags", "feature_flags", "owner"},
 			{"what alert channels show of where they lead", "alert_channels", "hint"},
 		} {
