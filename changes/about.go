@@ -56,6 +56,9 @@ func (a *about) put(doc FlagDocument, author string) {
 			a.problems = append(a.problems, ruleset.Problem{Flag: doc.Key, Message: message})
 		}
 	}
+	if !storableTime(doc.PlannedRemoval) {
+		a.problems = append(a.problems, ruleset.Problem{Flag: doc.Key, Path: "planned_removal", Message: "is in a year that there is no calendar for: use one from 1970 to 9999"})
+	}
 	a.problems = append(a.problems, checkLifecycle(doc, a.now)...)
 	flag, exists := a.byKey[doc.Key]
 	if exists {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -70,6 +71,15 @@ const (
 	KindRollback = "rollback" // to a revision of before
 	KindPromote  = "promote"  // from another environment
 )
+
+// checkKind refuses a change that calls itself what others do: a kill waits for nobody, and an import may fill an
+// environment, so neither is a word that a change says of itself.
+func checkKind(kind string, allowed ...string) error {
+	if slices.Contains(allowed, kind) {
+		return nil
+	}
+	return &RefusedError{[]Problem{{Problem: ruleset.Problem{Path: "kind", Message: fmt.Sprintf("%q is not what a change can be", kind)}}}}
+}
 
 // errReason and errAuthor refuse a change of which nobody could say later who made it and why.
 var (

@@ -213,6 +213,8 @@ func (d *draft) putOverride(override ruleset.Override) {
 		at.Message = "an override is for exactly one of user and tenant"
 	case len(override.User) > ruleset.MaxID || len(override.Tenant) > ruleset.MaxID:
 		at.Message = "the id is too long: at most 256 bytes are allowed"
+	case !storableTime(override.Expires):
+		at.Message = "an override ends in a year from 1970 to 9999, or never"
 	case override.Variant == "":
 		at.Message = "an override names the variant that it gives"
 	}

@@ -71,6 +71,9 @@ func checkChanges(all []Change) error {
 		if err := checkNames(change.Author, change.Reason); err != nil {
 			return err
 		}
+		if err := checkKind(change.Kind, "", KindPublish, KindRollback, KindPromote); err != nil {
+			return err
+		}
 		if seen[change.Environment] {
 			return fmt.Errorf("publish: %s is there twice: put its edits into one change", change.Environment)
 		}

@@ -60,7 +60,7 @@ func (r *Recurrence) mistake() string {
 		return fmt.Sprintf("%q is no time zone: use one such as Europe/Berlin", r.Zone)
 	}
 	from, err := time.Parse(time.DateOnly, r.From)
-	if err != nil {
+	if err != nil || from.Year() < 1970 || from.Year() > 9000 { // whose windows no database could hold
 		return fmt.Sprintf("%q is no date: write one such as 2027-03-31", r.From)
 	}
 	if until, err := time.Parse(time.DateOnly, r.Until); r.Until != "" && (err != nil || until.Before(from)) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/toprent/flags/internal/audit"
@@ -86,6 +87,17 @@ func (r Request) Authors() []string {
 		}
 	}
 	return ids
+}
+
+// WrittenBy reports whether somebody has written at the request. On the command line nobody is signed in, so there a name
+// is all that says who it was.
+func (r Request) WrittenBy(by Actor) bool {
+	if slices.Contains(r.Authors(), by.ID) || r.AuthorID == "" && r.Author == by.Name {
+		return true
+	}
+	return slices.ContainsFunc(r.Events, func(e models.ChangeRequestEvent) bool {
+		return e.Kind == EventEdited && e.PersonID == "" && e.Person == by.Name
+	})
 }
 
 // Approvals are those of the present round.
@@ -382,7 +394,7 @@ func (r *Request) note(ctx context.Context, tx *models.Tx, kind string, by Actor
 		return r.refuse("%s has approved it already", by.Name)
 	}
 	return r.audit.Append(ctx, tx, audit.Entry{Action: "request-" + kind, Actor: by.Name, ActorID: by.ID, Environment: r.Environment, Request: fmt.Sprint(r.ID),
-		Reason: text, Lines: []string{r.Title}})
+		Reason: text, Title: r.Title})
 }
 
 // plan stores the steps of a content, behind those that are done.
@@ -413,8 +425,12 @@ func checkContent(by Actor, content *Content) error {
 	if content.Kind == "" {
 		content.Kind = KindPublish
 	}
-	if content.Title = strings.TrimSpace(content.Title); content.Title == "" {
-		content.Title, _, _ = strings.Cut(strings.TrimSpace(content.Reason), "\n")
+	if err := checkKind(content.Kind, KindPublish, KindRollback, KindPromote, kindImport); err != nil {
+		return err
+	}
+	if content.Title = oneLine(content.Title); content.Title == "" {
+		title, _, _ := strings.Cut(strings.TrimSpace(content.Reason), "\n")
+		content.Title = oneLine(title)
 	}
 	if content.Title == "" {
 		content.Title = "Without a title"
@@ -434,6 +450,18 @@ func checkContent(by Actor, content *Content) error {
 	return content.checkPlan(refuse)
 }
 
+// oneLine is a title as lists, letters and terminals show it: without breaks and what else is not seen.
+func oneLine(title string) string {
+	return strings.Join(strings.FieldsFunc(title, func(r rune) bool {
+		return unicode.IsSpace(r) || r != 0 && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	}), " ")
+}
+
+// storableTime reports whether a time is in a year that both databases, and JSON, can hold.
+func storableTime(t *time.Time) bool {
+	return t == nil || t.UTC().Year() >= 1970 && t.UTC().Year() <= 9999
+}
+
 // checkPlan refuses steps that could not be taken one after another.
 func (content *Content) checkPlan(refuse func(path, message string) error) error {
 	if content.Recurrence != nil {
@@ -451,6 +479,8 @@ func (content *Content) checkPlan(refuse func(path, message string) error) error
 			return refuse("steps", fmt.Sprintf("step %d has %d edits: 1 to %d are allowed", i+1, len(step.Edits), MaxEdits))
 		case step.At == nil && len(content.Steps) > 1:
 			return refuse("steps", fmt.Sprintf("step %d says no time: of several steps, each is applied at a time", i+1))
+		case !storableTime(step.At):
+			return refuse("steps", fmt.Sprintf("step %d is in a year that there is no calendar for: use one from 1970 to 9999", i+1))
 		case last != nil && !step.At.After(*last):
 			return refuse("steps", fmt.Sprintf("step %d is not after the one before it", i+1))
 		case step.At != nil && slices.ContainsFunc(step.Edits, lifts):

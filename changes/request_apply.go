@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/toprent/flags/models"
@@ -120,12 +121,13 @@ func (r *Request) stepDone(ctx context.Context, tx *models.Tx, i int, status, no
 	return tx.UpdateChangeRequestStep(ctx, *step)
 }
 
-// rebase makes the edits of later steps start from what this step has made of their items.
+// rebase makes the edits of later steps start from what this step has made of their items. An edit that was not made
+// against what stood there until now stays as it is: it has somebody else's change to meet.
 func (r *Request) rebase(ctx context.Context, tx *models.Tx, d *draft, done int, published Published) error {
 	if !published.New {
 		return nil
 	}
-	versions := map[Item]int64{}
+	versions, before := map[Item]int64{}, versions(d.before, d.about.byKey)
 	for _, change := range d.changed() {
 		versions[change.Item] = published.Number
 		if change.Is == nil {
@@ -135,7 +137,8 @@ func (r *Request) rebase(ctx context.Context, tx *models.Tx, d *draft, done int,
 	for i := done + 1; i < len(r.Steps); i++ {
 		step := &r.Steps[i]
 		for j, edit := range step.Edits {
-			if version, touched := versions[edit.item()]; touched {
+			version, touched := versions[edit.item()]
+			if touched && reflect.DeepEqual(edit.rebased(before[edit.item()]), edit) {
 				step.Edits[j] = edit.rebased(version)
 			}
 		}

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -15,6 +16,18 @@ func (c *Changes) Approve(ctx context.Context, id, round int64, by Actor, commen
 	if err := checkNames(by.Name, comment); err != nil {
 		return Request{}, err
 	}
+	for {
+		r, err := c.approve(ctx, id, round, by, comment)
+		if !errors.Is(err, errApprovedMeanwhile) {
+			return r, err
+		}
+	}
+}
+
+// errApprovedMeanwhile says that somebody has approved a request of whom it was not asked yet whether they may.
+var errApprovedMeanwhile = errors.New("somebody has approved it in the meantime")
+
+func (c *Changes) approve(ctx context.Context, id, round int64, by Actor, comment string) (Request, error) {
 	valid, err := c.stillApprovers(ctx, id, by.ID)
 	if err != nil {
 		return Request{}, err
@@ -25,10 +38,15 @@ func (c *Changes) Approve(ctx context.Context, id, round int64, by Actor, commen
 			return r.refuse("only somebody who is signed in can approve it")
 		case r.Status != InReview:
 			return r.refuse("it is not in review, it is %s", r.Status)
-		case slices.Contains(r.Authors(), by.ID):
+		case r.WrittenBy(by):
 			return r.refuse("you have written at it, so somebody else has to approve it")
 		case !valid[by.ID]:
 			return r.refuse("you are no approver of %s", r.Environment)
+		}
+		for _, e := range r.Approvals() {
+			if _, asked := valid[e.PersonID]; !asked { // or it would count for nothing, and two at once would never be two
+				return errApprovedMeanwhile
+			}
 		}
 		if err := r.note(ctx, tx, EventApproved, by, comment, now); err != nil {
 			return err

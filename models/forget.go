@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -91,8 +92,8 @@ func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows
 	return rows, nil
 }
 
-// renameJSON replaces texts within JSON that are a name, where names of people stand: a flag or a variant may be called as
-// somebody is.
+// renameJSON replaces texts within JSON that are a person's name, where people stand: a person may be called like a
+// variant, or like an edit, and what was approved stays what it is.
 func renameJSON(text, name, to string) (string, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -100,35 +101,42 @@ func renameJSON(text, name, to string) (string, error) {
 	if err := d.Decode(&value); err != nil {
 		return "", fmt.Errorf("stored JSON cannot be read: %w", err)
 	}
-	return encodeAny(renameValue(value, false, name, to))
+	return encodeAny(renameValue("", value, name, to))
 }
 
-func renameValue(value any, person bool, name, to string) any {
+// renameValue replaces a name in what stands under a field.
+func renameValue(field string, value any, name, to string) any {
 	switch value := value.(type) {
 	case string:
-		if person && value == name {
+		if value == name && slices.Contains([]string{"user", "user_id", "email", "id"}, strings.ToLower(field)) {
 			return to
 		}
 	case []any:
 		for i := range value {
-			value[i] = renameValue(value[i], person, name, to)
+			value[i] = renameValue(field, value[i], name, to)
 		}
 	case map[string]any:
+		attribute, _ := value["attribute"].(string)
+		alone, _ := value["alone"].(bool) // a sample that is a tenant, not a person
 		for key := range value {
-			value[key] = renameValue(value[key], ofPeople(key), name, to)
+			switch {
+			case key == "id" && alone:
+			case key == "values" && attribute != "":
+				value[key] = renameValue(peopleIn(attribute), value[key], name, to)
+			default:
+				value[key] = renameValue(key, value[key], name, to)
+			}
 		}
 	}
 	return value
 }
 
-// ofPeople reports whether a field of that name can hold a person: whose override it is, whom a condition names, and who
-// stands in the sample of an impact.
-func ofPeople(field string) bool {
-	switch strings.ToLower(field) {
-	case "user", "values", "id":
-		return true
+// peopleIn is the field as which a condition's values are looked at: those of attributes that are about people.
+func peopleIn(attribute string) string {
+	if attribute == "user" || attribute == "email" || strings.HasSuffix(attribute, "_id") {
+		return "user"
 	}
-	return false
+	return ""
 }
 
 // ForgetLetters removes what somebody was told as an owner of flags, and what they were still to be told.
@@ -226,13 +234,13 @@ func (tx *Tx) ForgetAudit(ctx context.Context, names []string) (removed int64, e
 func (tx *Tx) auditTextsWith(ctx context.Context, names []string) (found []AuditPersonal, err error) {
 	for _, name := range names {
 		var rows []AuditPersonal
-		err := tx.with(ctx).Select("chain", "number", "field", "value").
+		err := tx.with(ctx).Select("chain", "number", "field", "kind", "value").
 			Where(`lower(value) LIKE lower(CAST(? AS TEXT)) ESCAPE '\'`, "%"+literally(name)+"%").Find(&rows).Error
 		if err != nil {
 			return nil, fmt.Errorf("look for somebody in the audit: %w", err)
 		}
 		for _, row := range rows {
-			if Names(row.Value, name) {
+			if strings.EqualFold(row.Value, name) || row.Kind == AuditText && Names(row.Value, name) { // ids and addresses of others may begin like this one
 				found = append(found, row)
 			}
 		}

@@ -103,7 +103,7 @@ func render(ctx context.Context, c *shell.Context, status int, r changes.Request
 	if err != nil {
 		return err
 	}
-	p := onePage{Page: page, Request: r, Form: form, Moved: moved, Own: slices.Contains(r.Authors(), c.Person.ID), Late: changes.LateRule}
+	p := onePage{Page: page, Request: r, Form: form, Moved: moved, Own: r.WrittenBy(c.Actor()), Late: changes.LateRule}
 	if p.In, err = c.App.Store.Environment(ctx, r.Environment); err != nil {
 		return err
 	}

@@ -128,7 +128,10 @@ func prepare(ctx context.Context, e Entry) (prepared, error) {
 	if row.Digest == nil {
 		row.Digest = []byte{}
 	}
-	lines := make([]string, 0, min(len(e.Lines), maxLines+1))
+	lines := make([]string, 0, min(len(e.Lines), maxLines+1)+1)
+	if e.Title != "" {
+		lines = append(lines, p.place(models.AuditText, storable(e.Title, maxText)))
+	}
 	for i, line := range e.Lines {
 		if i == maxLines {
 			lines = append(lines, fmt.Sprintf("and %d more", len(e.Lines)-maxLines))

@@ -33,6 +33,7 @@ type Entry struct {
 	Revision    int64  // that it made; 0: none
 	Digest      []byte // of that revision
 	Request     string // the id of the change request that led to it
+	Title       string // of that request: the first of the lines. Whoever wrote it may have named people
 
 	Subjects []string // users and accounts whom it is about, by id or e-mail address
 	Topics   []string // what it is about beside its items, made by Topic

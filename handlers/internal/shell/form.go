@@ -147,8 +147,9 @@ func (f *Form) Time(name string, zone *time.Location) *time.Time {
 	}
 	for _, layout := range []string{localTime, "2006-01-02T15:04:05", time.RFC3339} {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			utc := t.UTC()
-			return &utc
+			if utc := t.UTC(); utc.Year() >= 1970 && utc.Year() <= 9999 { // which every database, and JSON, can hold
+				return &utc
+			}
 		}
 	}
 	f.Refuse(name, "Write a date and a time, such as "+time.Now().In(zone).Format(localTime)+".")
