@@ -26,12 +26,12 @@ func TestTheAuditSaysWhoDidWhatFromWhere(t *testing.T) {
 		approver.Posts("/flags/winter-look/production/kill", "reason", "it burns", "base", "1").Is(http.StatusOK)
 		admin := site.As("admin")
 		list := admin.Opens("/audit?kind=kill")
-		list.Sees("kill in production by abe@toprent.example", "it burns")
+		list.Sees("Kill in Production by abe@toprent.example", "it burns")
 		address, _ := list.Find(".audit-entries a").First().Attr("href")
-		admin.Gets(address).Is(http.StatusOK).Sees("abe@toprent.example", "p-approver", "it burns", "page", "127.0.0.1", "Firefox of Abe", "Killed", "no", "yes")
-		admin.Opens("/audit?flag=winter-look").Sees("kill in production")
+		admin.Gets(address).Is(http.StatusOK).Sees("abe@toprent.example", "p-approver", "it burns", "the settings pages", "127.0.0.1", "Firefox of Abe", "Killed", "no", "yes")
+		admin.Opens("/audit?flag=winter-look").Sees("Kill in Production")
 		admin.Opens("/audit?flag=new-home&kind=kill").Sees("No entry is like that")
-		admin.Opens("/audit?who=abe%40toprent.example").Sees("kill in production").Lacks("import in")
+		admin.Opens("/audit?who=abe%40toprent.example").Sees("Kill in Production").Lacks("Import in")
 		admin.Opens("/audit?since=2020-01-01&until=2020-01-02").Sees("No entry is like that")
 		admin.Opens("/audit?since=nonsense&before=-1&in=%00").Sees("Audit")
 		admin.Gets("/settings/audit/configuration/999999").Is(http.StatusNotFound)
@@ -55,7 +55,7 @@ func TestRefusedAttemptsAreInTheAudit(t *testing.T) {
 	program.Header.Set("Authorization", "Bearer tfl_wrong")
 	program.Gets("/settings/api/me").Is(http.StatusUnauthorized)
 	admin := site.As("admin")
-	wants := []string{"refused in production by vic@toprent.example", "it takes the role approver in this environment", "form-refused in production", "This form comes from another site", "token-refused"}
+	wants := []string{"Refused in Production by vic@toprent.example", "it takes the role approver in this environment", "Form refused in Production", "This form comes from another site", "Token refused"}
 	comesTo(t, func() bool {
 		text := admin.Opens("/audit?chain=access").Text()
 		for _, want := range wants {
@@ -65,7 +65,7 @@ func TestRefusedAttemptsAreInTheAudit(t *testing.T) {
 		}
 		return true
 	})
-	admin.Opens("/audit?chain=access&flag=new-home").Sees("refused in production")
+	admin.Opens("/audit?chain=access&flag=new-home").Sees("Refused in Production")
 }
 
 func TestAnAdminVerifiesTheChains(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAnAdminVerifiesTheChains(t *testing.T) {
 	site := settingstest.New(t, func(c *settings.Config) { c.AuditKey = auditKey })
 	admin := site.As("admin")
 	admin.Posts("/audit/verify").Is(http.StatusOK).Sees("The chains are being verified.")
-	comesTo(t, func() bool { return strings.Contains(admin.Opens("/audit").Text(), "configuration: 0 entries, whole") })
+	comesTo(t, func() bool { return strings.Contains(admin.Opens("/audit").Text(), "Configuration: 0 entries, whole") })
 	site.As("approver").Posts("/audit/verify").Is(http.StatusForbidden)
 }
 
@@ -149,11 +149,11 @@ func TestSigningInAndWhatItMayLeadToIsInTheAudit(t *testing.T) {
 	again.Posts("/sign-out")
 	ada.Posts("/people/invite", "email", "bob@toprent.example", "name", "Bob", "role", "viewer").Is(http.StatusOK)
 	ada.Posts("/me/tokens/new", "name", "ci", "role", "viewer", "environment", "production", "expires", time.Now().AddDate(0, 1, 0).Format(time.DateOnly)).Is(http.StatusOK)
-	for _, wants := range [][2]string{{"link-used", "ada@toprent.example"}, {"sign-in-failed", "ada@toprent.example"}, {"sign-in", "ada@toprent.example"},
-		{"sign-out", "ada@toprent.example"}, {"invited", "ada@toprent.example"}, {"token-made", "ada@toprent.example"}} {
+	for _, wants := range [][2]string{{"link-used", "Link used"}, {"sign-in-failed", "Sign-in that failed"}, {"sign-in", "Signed in"}, {"sign-out", "Signed out"},
+		{"invited", "Invited"}, {"token-made", "Token made"}} {
 		comesTo(t, func() bool {
-			return strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), wants[0]+" ") && strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), "by "+wants[1])
+			return strings.Contains(ada.Opens("/audit?chain=access&kind="+wants[0]).Text(), wants[1]+" by ada@toprent.example")
 		})
 	}
-	ada.Opens("/audit?chain=access&user=bob%40toprent.example").Sees("invited")
+	ada.Opens("/audit?chain=access&user=bob%40toprent.example").Sees("Invited")
 }

@@ -46,6 +46,12 @@ type listPage struct {
 	Filtered bool
 }
 
+// What is what an action is called.
+func (listPage) What(action string) string { return words(action) }
+
+// ChainTitle is what a chain is called.
+func (listPage) ChainTitle(chain string) string { return titleOf(chain) }
+
 // head is the newest entry of a chain, for people.
 type head struct {
 	audit.Head

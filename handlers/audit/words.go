@@ -35,8 +35,36 @@ func kinds(chain string) []views.Choice {
 	return out
 }
 
-// words is what an action is called.
+// words is what an action, an item or a field is called.
 func words(action string) string {
+	switch action {
+	case "flag":
+		return "What a flag is called and is for"
+	case "emergency-reviewed":
+		return "Kill looked at"
+	case "tenant-plan":
+		return "Plan of a tenant"
+	case "add-on-added":
+		return "Add-on bought"
+	case "request-comment":
+		return "Comment on a request"
+	case "forget":
+		return "Person forgotten"
+	case "verify":
+		return "Chains verified"
+	case "dropped":
+		return "Entries that were not kept"
+	case "sign-in":
+		return "Signed in"
+	case "sign-in-failed":
+		return "Sign-in that failed"
+	case "sign-out":
+		return "Signed out"
+	}
+	return capital(action)
+}
+
+func capital(action string) string {
 	text := strings.ReplaceAll(action, "-", " ")
 	if text == "" {
 		return text
