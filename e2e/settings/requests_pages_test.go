@@ -234,7 +234,7 @@ func TestAFlagsPageSaysWhichOfItsChangesWait(t *testing.T) {
 		_, path := asksFor(t, site)
 		eve, abe := site.As("editor"), site.As("approver")
 		for _, part := range []string{"", "/rules", "/overrides"} {
-			eve.Opens("/flags/new-home/production" + part).Sees("A change of this flag waits here:", "ready for everybody (in review)")
+			eve.Opens("/flags/new-home/production"+part).Sees("A change of this flag waits here:", "ready for everybody (in review)")
 		}
 		eve.Opens("/flags/new-home/development").Lacks("waits here")
 		eve.Opens("/flags/winter-look/production").Lacks("waits here")
