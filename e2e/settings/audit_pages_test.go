@@ -28,7 +28,7 @@ func TestTheAuditSaysWhoDidWhatFromWhere(t *testing.T) {
 		list := admin.Opens("/audit?kind=kill")
 		list.Sees("Kill in Production by abe@toprent.example", "it burns")
 		address, _ := list.Find(".audit-entries a").First().Attr("href")
-		admin.Gets(address).Is(http.StatusOK).Sees("abe@toprent.example", "p-approver", "it burns", "the settings pages", "127.0.0.1", "Firefox of Abe", "Killed", "no", "yes")
+		admin.Gets(address).Is(http.StatusOK).Sees("abe@toprent.example", "p-approver", "it burns", "the settings pages", "127.0.0.1", "Firefox of Abe", "Flag winter-look", "Killed", "Client-visible", "no", "yes")
 		admin.Opens("/audit?flag=winter-look").Sees("Kill in Production")
 		admin.Opens("/audit?flag=new-home&kind=kill").Sees("No entry is like that")
 		admin.Opens("/audit?who=abe%40toprent.example").Sees("Kill in Production").Lacks("Import in")

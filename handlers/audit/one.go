@@ -85,7 +85,7 @@ func (p onePage) From() string {
 }
 
 func itemOf(i audit.Item, zone *time.Location) item {
-	out := item{Name: words(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
+	out := item{Name: capital(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
 	switch {
 	case i.User != "":
 		out.Name += " for user " + i.User
