@@ -16,7 +16,7 @@ func TestTheOverviewSaysWhoGetsWhat(t *testing.T) {
 	site.Sample()
 	vic := site.As("viewer")
 	vic.Opens("/flags/new-home/development").Sees("On for 25 % of users in segment germany, otherwise off.",
-		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Save the plan", "Archive")
+		"By override: 1 user and 1 tenant", "browsers are told its value", "by test, revision 1: import").Lacks("Enable", "Look at the change", "Archive")
 	vic.Opens("/flags/checkout/development").Sees("split: ", "Book this place now")
 	vic.Opens("/flags/reports/production").Sees("Only with Pro and above, or as an add-on.", "Included in Pro, Enterprise; not in Free.")
 }

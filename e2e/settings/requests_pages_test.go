@@ -8,6 +8,7 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/models"
 )
 
 // asksFor makes Eve, the editor, ask for a flag to be enabled in production, and returns the page of her request.
@@ -223,4 +224,24 @@ func TestAKillInAProtectedEnvironmentIsLookedAtBySomebodyElse(t *testing.T) {
 	site.As("admin").Posts(at, "note", "once more").Is(http.StatusConflict).Sees("has looked at it already")
 	ada.Gets("/settings/emergencies/production/1").Is(http.StatusNotFound)
 	ada.Gets("/settings/emergencies/production/x").Is(http.StatusNotFound)
+}
+
+func TestAFlagsPageSaysWhichOfItsChangesWait(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store)
+		site.Sample()
+		site.Protects("production", 1)
+		_, path := asksFor(t, site)
+		eve, abe := site.As("editor"), site.As("approver")
+		for _, part := range []string{"", "/rules", "/overrides"} {
+			eve.Opens("/flags/new-home/production"+part).Sees("A change of this flag waits here:", "ready for everybody (in review)")
+		}
+		eve.Opens("/flags/new-home/development").Lacks("waits here")
+		eve.Opens("/flags/winter-look/production").Lacks("waits here")
+		abe.Posts(path+"/approve", "round", "1").Is(http.StatusOK)
+		eve.Opens("/flags/new-home/production").Sees("(approved)")
+		eve.Posts(path+"/apply", "round", "1").Is(http.StatusOK)
+		eve.Opens("/flags/new-home/production").Lacks("waits here")
+		eve.Opens(path).Sees("enabled yes, was no")
+	})
 }

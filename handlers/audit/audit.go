@@ -46,6 +46,9 @@ type listPage struct {
 	Filtered bool
 }
 
+// ChainTitle is what a chain is called.
+func (listPage) ChainTitle(chain string) string { return titleOf(chain) }
+
 // head is the newest entry of a chain, for people.
 type head struct {
 	audit.Head

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -8,11 +9,15 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
+	"unicode"
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 type onePage struct {
@@ -59,18 +64,37 @@ func one(c *shell.Context) error {
 	}
 	p := onePage{Page: page, Entry: entry, Chain: titleOf(chain), What: words.Deed(entry.Action), MAC: hex.EncodeToString(entry.MAC), Previous: hex.EncodeToString(entry.Previous)}
 	for _, i := range entry.Items {
-		p.Items = append(p.Items, itemOf(i))
+		p.Items = append(p.Items, itemOf(i, c.Zone()))
 	}
 	return c.Render(http.StatusOK, "audit/one", p)
 }
 
-func itemOf(i audit.Item) item {
-	out := item{Name: named(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
+// From is what it was done with.
+func (p onePage) From() string {
+	switch p.Entry.Source {
+	case "":
+		return "this server"
+	case "page":
+		return "the settings pages"
+	case "command":
+		return "the command line"
+	case "api":
+		return "the API"
+	}
+	return p.Entry.Source
+}
+
+func itemOf(i audit.Item, zone *time.Location) item {
+	out := item{Name: capital(i.Kind) + " " + i.Key, Came: i.Before == nil && i.After != nil, Went: i.After == nil && i.Before != nil}
 	switch {
 	case i.User != "":
 		out.Name += " for user " + i.User
 	case i.Tenant != "":
 		out.Name += " for tenant " + i.Tenant
+	}
+	if sides := sidesOf(i, zone); sides != nil {
+		out.Lines = sides
+		return out
 	}
 	before, after := map[string]string{}, map[string]string{}
 	var order []string
@@ -78,9 +102,71 @@ func itemOf(i audit.Item) item {
 	flatten("", i.After, after, &order)
 	slices.Sort(order)
 	for _, field := range slices.Compact(order) {
-		out.Lines = append(out.Lines, line{named(field), before[field], after[field]})
+		out.Lines = append(out.Lines, line{fieldTitle(field), before[field], after[field]})
 	}
 	return out
+}
+
+// sidesOf tells of what decides values as the history does; nil if the item is something else, or cannot be read whole.
+func sidesOf(i audit.Item, zone *time.Location) (lines []line) {
+	var was, is any
+	var ok bool
+	switch i.Kind {
+	case "flag":
+		was, is, ok = both[ruleset.Flag](i)
+	case "segment":
+		was, is, ok = both[ruleset.Segment](i)
+	case "plan":
+		was, is, ok = both[ruleset.Plan](i)
+	case "override":
+		was, is, ok = both[ruleset.Override](i)
+	}
+	if !ok {
+		return nil
+	}
+	for _, side := range words.Sides(was, is, zone) {
+		lines = append(lines, line{side.Name, side.Was, side.Is})
+	}
+	return lines
+}
+
+// both reads an item before and after as what it is. Nothing is left out: what has other fields is not read.
+func both[T any](i audit.Item) (was, is any, ok bool) {
+	for from, into := range map[*any]*any{&i.Before: &was, &i.After: &is} {
+		if *from == nil {
+			continue
+		}
+		text, err := json.Marshal(*from)
+		if err != nil {
+			return nil, nil, false
+		}
+		var value T
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if d.Decode(&value) != nil {
+			return nil, nil, false
+		}
+		*into = value
+	}
+	return was, is, true
+}
+
+// fieldTitle says the name of a field in words: PlannedRemoval is Planned removal, client_visible is Client visible.
+func fieldTitle(field string) string {
+	var b strings.Builder
+	var last rune
+	for _, r := range field {
+		switch {
+		case r == '_' || r == '-':
+			r = ' '
+		case unicode.IsUpper(r) && unicode.IsLower(last):
+			b.WriteByte(' ')
+			r = unicode.ToLower(r)
+		}
+		b.WriteRune(r)
+		last = r
+	}
+	return capital(b.String())
 }
 
 // flatten gives each value that JSON holds a line of its own, named by where it is.

@@ -36,9 +36,8 @@ func kinds(chain string) []views.Choice {
 	return out
 }
 
-// named is what an item or a field of it is called.
-func named(text string) string {
-	text = strings.ReplaceAll(text, "-", " ")
+func capital(action string) string {
+	text := strings.ReplaceAll(action, "-", " ")
 	if text == "" {
 		return text
 	}

@@ -43,7 +43,7 @@ type onePage struct {
 // step is one of the things that the request does.
 type step struct {
 	changes.Step
-	Lines []string // of one that waits: what it would do now
+	Lines []string // what it would do now; of one that was applied, what it did
 	Then  []then   // what its flags do afterwards
 }
 
@@ -116,9 +116,45 @@ func render(ctx context.Context, c *shell.Context, status int, r changes.Request
 	if err := p.look(ctx, c); err != nil {
 		return err
 	}
+	if err := p.remember(ctx, c); err != nil {
+		return err
+	}
 	p.Windows = windowsOf(r.Recurrence)
 	return c.Render(status, "requests/one", p)
 }
+
+// remember says what the steps that were applied have made different.
+func (p *onePage) remember(ctx context.Context, c *shell.Context) error {
+	var made []models.Revision
+	for _, s := range p.Steps[:min(len(p.Steps), remembered)] {
+		if s.Made() == 0 {
+			continue
+		}
+		revision, err := c.App.Store.Revision(ctx, p.Request.Environment, s.Made())
+		if err != nil {
+			return err
+		}
+		made = append(made, revision)
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	lines, err := changes.NewHistory(c.App.Store).Describe(ctx, made)
+	if err != nil {
+		return err
+	}
+	for i := range p.Steps {
+		for _, revision := range made {
+			if p.Steps[i].Made() == revision.Number {
+				p.Steps[i].Lines = lines[revision.ID()]
+			}
+		}
+	}
+	return nil
+}
+
+// remembered is of how many steps it is said what they did; the revisions of all have it.
+const remembered = 20
 
 // look finds out what the steps that wait would do now, and what stands against them.
 func (p *onePage) look(ctx context.Context, c *shell.Context) error {

@@ -40,6 +40,14 @@ func Deed(kind string) string {
 		return "Plan of a tenant set"
 	case "forget":
 		return "Somebody forgotten"
+	case "sign-in":
+		return "Signed in"
+	case "sign-in-failed":
+		return "Sign-in failed"
+	case "sign-out":
+		return "Signed out"
+	case "emergency-reviewed":
+		return "Kill looked at"
 	case "verify":
 		return "Audit verified"
 	case "dropped":

@@ -17,6 +17,8 @@ type FlagHead struct {
 	Settings *catalog.Flag      // in the environment that the path names; nil: the path names none, or the flag is not there
 	Tab      string             // overview, rules, overrides, who or settings; definition or history for the pages that are about no environment
 	States   []FlagState        // in each environment that the person may see
+
+	Requests []models.ChangeRequest // that wait in the environment that the path names, and name the flag; the newest few
 }
 
 // FlagState is a flag in one environment.
@@ -65,8 +67,14 @@ func (c *Context) FlagPage(tab string) (FlagHead, error) {
 	if !named {
 		return FlagHead{}, NotFound("There is no environment %q.", c.Param("env"))
 	}
-	return head, nil
+	if head.Environment != "" {
+		head.Requests, err = c.App.Store.RequestsAbout(ctx, head.Environment, about.Name, requestsShown)
+	}
+	return head, err
 }
+
+// requestsShown is how many requests stand at the top of a flag's page; all of them stand under Requests.
+const requestsShown = 5
 
 // Changeable refuses changes while the flag is archived in the environment that the page is about.
 func (h FlagHead) Changeable() error {

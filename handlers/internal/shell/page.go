@@ -107,10 +107,10 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"plans", "Plans", "layers", a.Link("plans", first)},
 		{"subjects", "Directory", "user", a.Link("subjects", first)},
 		{"inspect", "Inspector", "eye", a.Link("inspect")},
-		{"environments", "Environments", "server", a.Link("environments")},
 		{"requests", "Requests", "git-branch", a.Link("requests")},
 		{"changes", "Changes", "history", a.Link("changes")},
 		{"review", "Review", "badge-check", a.Link("review")},
+		{"environments", "Environments", "server", a.Link("environments")},
 		{"health", "Health", "activity", a.Link("health")},
 	}
 	if c.Person.In(access.Everywhere) >= access.Admin {
