@@ -71,6 +71,9 @@ func checkChanges(all []Change) error {
 		if err := checkNames(change.Author, change.Reason); err != nil {
 			return err
 		}
+		if !slices.Contains([]string{"", KindPublish, KindRollback, KindPromote}, change.Kind) {
+			return fmt.Errorf("publish: a revision made by edits cannot be of the kind %q", change.Kind) // what goes round approval has calls of its own
+		}
 		if seen[change.Environment] {
 			return fmt.Errorf("publish: %s is there twice: put its edits into one change", change.Environment)
 		}
