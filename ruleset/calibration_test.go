@@ -83,7 +83,7 @@ func TestCalibratedSharesAreExactToOnePerson(t *testing.T) {
 	for _, n := range []int{100, 101, 997, 1000, 10_000, 100_000} {
 		people := crowd(n, n)
 		for share := 1; share <= 100; share++ {
-			if n > 10_000 && share%25 != 0 {
+			if underRace && n > 10_000 && share%25 != 0 { // it is arithmetic, and slow to watch
 				continue
 			}
 			f := calibrated(t, percent(float64(share), "on"), nil, people)

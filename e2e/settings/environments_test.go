@@ -42,7 +42,7 @@ func TestEnvironmentsShowWhatWasPublishedLast(t *testing.T) {
 	if _, err := site.Changes.Kill(t.Context(), "production", "winter-look", "ada@toprent.example", "snow is over"); err != nil {
 		t.Fatal(err)
 	}
-	p := site.As("viewer").Opens("/environments").Sees("4, of which 1 killed", "2 (kill)", "by ada@toprent.example", "snow is over", "served by this instance", "Protected")
+	p := site.As("viewer").Opens("/environments").Sees("4, of which 1 killed", "2 (Killed)", "by ada@toprent.example", "snow is over", "served by this instance", "Protected")
 	if p.Find("form[method=post]").Length() > 0 || strings.Contains(p.Text(), "Apply now") {
 		t.Error("a viewer is offered forms")
 	}
