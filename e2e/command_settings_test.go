@@ -34,7 +34,7 @@ func TestAWrongSettingIsRefusedWithTheReason(t *testing.T) {
 	c.refuses(2, []string{"frobnicate"}, "frobnicate")
 	c.refuses(2, []string{"--colour"}, "serve", "--colour=red")
 	c.refuses(2, []string{"--format"}, "export", "--format=toml")
-	c.refuses(2, []string{"<flag>"}, "explain")
+	c.refuses(2, []string{"<flag>"}, "kill", "--reason", "a test")
 	if files := c.files(); len(files) > 0 {
 		t.Errorf("it made %v", files)
 	}
@@ -98,7 +98,7 @@ func TestCommandsThatNeedADatabaseMakeNone(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t)
 	file := c.write("flags.yaml", reportsFlag)
-	for _, args := range [][]string{{"export"}, {"explain", "a"}, {"kill", "a", "--reason", "b"}, {"lift", "a", "--reason", "b"}, {"import", "--dry-run", file}, {"import", file}} {
+	for _, args := range [][]string{{"export"}, {"explain"}, {"explain", "a"}, {"kill", "a", "--reason", "b"}, {"lift", "a", "--reason", "b"}, {"import", "--dry-run", file}, {"import", file}} {
 		c.refuses(1, []string{"there is no database toprent.db", "migrate"}, args...)
 	}
 	if files := c.files(); len(files) != 1 {

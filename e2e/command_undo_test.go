@@ -22,7 +22,7 @@ func TestTheCommandLineRollsBackAndPromotes(t *testing.T) {
 		}
 		says(c.does("promote", "reports", "--from", "staging", "--to", "development", "--reason", "to look at it"), "development is now revision 1:", `flag "reports": new`)
 		says(c.does("promote", "reports", "--from", "staging", "--to", "development", "--reason", "again"), "development: nothing is different")
-		says(c.does("promote", "reports", "--from", "staging", "--to", "production", "--reason", "ready"), "change request 1 is sent for review")
+		says(c.does("promote", "reports", "--from", "staging", "--to", "production", "--reason", "ready"), "this is change request 1 now, and waits for approval")
 		c.does("kill", "reports", "--environment", "development", "--reason", "a test")
 		says(c.does("rollback", "1", "--environment", "development", "--reason", "as it was"), `note: flag "reports" is killed and stays so`, "development: nothing is different")
 		says(c.does("rollback", "0", "--environment", "staging", "--reason", "as it was"), "staging is now revision 2:", `flag "reports": archived yes, was no`)

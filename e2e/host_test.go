@@ -128,6 +128,7 @@ func TestAnotherGinAppIntegratesFlagsAndDownloadsLittle(t *testing.T) {
 
 	command := newCommand(t, "DATABASE_URL="+url)
 	command.does("import", command.write("reports.yaml", reportsFlag))
+	asksForNothing(t, command)
 	command.does("import", example(t))
 	host.golang("build", "-o", "host", ".")
 	process := exec.Command(filepath.Join(host.dir, "host"))
