@@ -2,10 +2,11 @@ package changes
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/toprent/flags/models"
 )
@@ -128,13 +129,14 @@ func (content *Content) OnTopOf(conflicts []Conflict) {
 	}
 }
 
-// SignConflicts names the versions that were looked at, so that nobody takes over others than those.
+// SignConflicts names the versions that were looked at, so that nobody takes over others than those. However many there
+// are, the name is short.
 func SignConflicts(conflicts []Conflict) string {
-	var b strings.Builder
+	sum := sha256.New()
 	for _, c := range conflicts {
-		fmt.Fprintf(&b, "%q %q %q %q %d;", c.Item.Kind, c.Item.Key, c.Item.User, c.Item.Tenant, c.Version)
+		_, _ = fmt.Fprintf(sum, "%q %q %q %q %d;", c.Item.Kind, c.Item.Key, c.Item.User, c.Item.Tenant, c.Version)
 	}
-	return b.String()
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Upcoming is a request that is applied by itself, with what it does next.

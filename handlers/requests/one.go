@@ -2,6 +2,7 @@ package requests
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,22 +21,23 @@ import (
 // onePage is a request, with what it would do now.
 type onePage struct {
 	shell.Page
-	Request   changes.Request
-	In        models.Environment
-	Steps     []step
-	Conflicts []views.Conflict
-	Seen      string // the versions that the conflicts show
-	Problems  []string
-	Counted   []models.ChangeRequestEvent // approvals that count
-	Own       bool                        // the person has written at it
-	Agreed    bool                        // the person has approved it
-	Moved     bool                        // a form came from an earlier round
-	Form      *shell.Form
-	Impact    *shell.Impact      // of the next step, as it is now; nil: it cannot be applied
-	Sent      *shell.Impact      // as it was counted when the request was written; nil: not counted
-	Look      *shell.PreviewLink // shows the next step in one's own browser; nil: there is no site here that does
-	Windows   []window
-	Late      string
+	Request       changes.Request
+	In            models.Environment
+	Steps         []step
+	Conflicts     []views.Conflict
+	MoreConflicts int    // that are not shown
+	Seen          string // the versions that the conflicts show
+	Problems      []string
+	Counted       []models.ChangeRequestEvent // approvals that count
+	Own           bool                        // the person has written at it
+	Agreed        bool                        // the person has approved it
+	Moved         bool                        // a form came from an earlier round
+	Form          *shell.Form
+	Impact        *shell.Impact      // of the next step, as it is now; nil: it cannot be applied
+	Sent          *shell.Impact      // as it was counted when the request was written; nil: not counted
+	Look          *shell.PreviewLink // shows the next step in one's own browser; nil: there is no site here that does
+	Windows       []window
+	Late          string
 
 	raw []changes.Conflict
 }
@@ -49,6 +51,30 @@ type step struct {
 
 // then is what a flag does after a step.
 type then struct{ Key, Says string }
+
+// shownLines is how much of a step, shownConflicts of what stands against it, and shownEvents of what happened is shown:
+// an import may touch everything, and nobody reads so much on one page.
+const (
+	shownLines     = 200
+	shownConflicts = 20
+	shownEvents    = 100
+)
+
+// few are the first lines, and how many more there are.
+func few(lines []string) []string {
+	if len(lines) <= shownLines {
+		return lines
+	}
+	return append(slices.Clone(lines[:shownLines]), fmt.Sprintf("and %d more", len(lines)-shownLines))
+}
+
+// Talk is what happened last, the oldest first.
+func (p onePage) Talk() []models.ChangeRequestEvent {
+	return p.Request.Events[p.Earlier():]
+}
+
+// Earlier is how much happened before that.
+func (p onePage) Earlier() int { return max(0, len(p.Request.Events)-shownEvents) }
 
 // shownThen is of how many flags it is told what they do afterwards.
 const shownThen = 5
@@ -173,16 +199,19 @@ func (p *onePage) look(ctx context.Context, c *shell.Context) error {
 		return err
 	}
 	var conflicts []changes.Conflict
+	against, said := map[changes.Item]bool{}, map[string]bool{}
 	done := len(p.Request.Steps) - len(waiting)
 	for i, preview := range previews {
-		p.Steps[done+i].Lines, p.Steps[done+i].Then = preview.Lines, thenOf(preview.Changed, c.Zone())
+		p.Steps[done+i].Lines, p.Steps[done+i].Then = few(preview.Lines), thenOf(preview.Changed, c.Zone())
 		for _, conflict := range preview.Conflicts {
-			if !slices.ContainsFunc(conflicts, func(known changes.Conflict) bool { return known.Item == conflict.Item }) {
+			if !against[conflict.Item] {
+				against[conflict.Item] = true
 				conflicts = append(conflicts, conflict)
 			}
 		}
 		for _, problem := range preview.Problems {
-			if text := problem.Error(); !slices.Contains(p.Problems, text) {
+			if text := problem.Error(); !said[text] {
+				said[text] = true
 				p.Problems = append(p.Problems, text)
 			}
 		}
@@ -200,8 +229,9 @@ func (p *onePage) look(ctx context.Context, c *shell.Context) error {
 		}
 		p.Look = &link
 	}
-	p.raw = conflicts
-	p.Conflicts, p.Seen = compare(conflicts, waiting, c.Zone()), changes.SignConflicts(conflicts)
+	p.raw, p.Problems = conflicts, few(p.Problems)
+	p.Conflicts, p.Seen = compare(conflicts[:min(len(conflicts), shownConflicts)], waiting, c.Zone()), changes.SignConflicts(conflicts)
+	p.MoreConflicts = len(conflicts) - len(p.Conflicts)
 	return nil
 }
 

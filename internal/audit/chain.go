@@ -128,6 +128,10 @@ func prepare(ctx context.Context, e Entry) (prepared, error) {
 	if row.Digest == nil {
 		row.Digest = []byte{}
 	}
+	err := error(nil)
+	if row.Items, err = p.items(e.Items); err != nil { // first: lines name the people of items in passing
+		return prepared{}, err
+	}
 	lines := make([]string, 0, min(len(e.Lines), maxLines+1)+1)
 	if e.Title != "" {
 		lines = append(lines, p.place(models.AuditText, storable(e.Title, maxText)))
@@ -137,11 +141,7 @@ func prepare(ctx context.Context, e Entry) (prepared, error) {
 			lines = append(lines, fmt.Sprintf("and %d more", len(e.Lines)-maxLines))
 			break
 		}
-		lines = append(lines, p.line(storable(line, maxText)))
-	}
-	err := error(nil)
-	if row.Items, err = p.items(e.Items); err != nil {
-		return prepared{}, err
+		lines = append(lines, p.within(p.line(storable(line, maxText))))
 	}
 	for _, part := range []struct {
 		into  *string

@@ -68,6 +68,7 @@ func (e Entry) topicsOf() []string {
 			topics = append(topics, Topic("tenant", item.Tenant))
 		}
 	}
+	topics = slices.DeleteFunc(topics, func(topic string) bool { return len(topic) > maxIndexed }) // no key or id is as long
 	slices.Sort(topics)
 	topics = slices.Compact(topics)
 	return topics[:min(len(topics), maxTopics)]

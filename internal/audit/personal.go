@@ -98,6 +98,43 @@ func (p *personal) line(line string) string {
 	return line
 }
 
+// within puts places where a line names people who have one already: what a rule or a segment says of them.
+func (p *personal) within(line string) string {
+	for _, value := range p.values {
+		place := p.places[value.Kind+"\x00"+value.Value]
+		if place == "" || value.Kind != models.AuditSubject || !strings.Contains(line, value.Value) {
+			continue
+		}
+		var out strings.Builder
+		from := 0
+		for _, is := range append(placeText.FindAllStringIndex(line, -1), []int{len(line), len(line)}) {
+			out.WriteString(replaceWord(line[from:is[0]], value.Value, place))
+			out.WriteString(line[is[0]:is[1]])
+			from = is[1]
+		}
+		line = out.String()
+	}
+	return line
+}
+
+// replaceWord replaces a word where it stands by itself.
+func replaceWord(text, word, by string) string {
+	var out strings.Builder
+	for {
+		i := strings.Index(text, word)
+		if i < 0 {
+			return out.String() + text
+		}
+		end := i + len(word)
+		if models.Names(text[max(0, i-utf8.UTFMax):min(len(text), end+utf8.UTFMax)], word) {
+			out.WriteString(text[:i] + by)
+		} else {
+			out.WriteString(text[:end])
+		}
+		text = text[end:]
+	}
+}
+
 // commitment binds an entry to a value that only who knows the salt can try out.
 func commitment(field, value string, salt []byte) []byte {
 	mac := hmac.New(sha256.New, salt)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/ruleset"
 )
 
 // comesFrom keeps in the request where it comes from, and, once that is known, who asks.
@@ -37,7 +38,7 @@ func (c *Context) noteRefused(err error) {
 	default:
 		return
 	}
-	if key := c.Param("key"); key != "" && Storable(key) {
+	if key := c.Param("key"); ruleset.ValidKey(key) {
 		e.Topics = []string{audit.Topic("flag", key)}
 	}
 	c.Note(e)
