@@ -38,7 +38,7 @@ func TestAKillIsToldWithinTwoSeconds(t *testing.T) {
 			rows := deliveriesOf(t, store)
 			return len(rows) == 1 && rows[0].Status == models.AlertSent && rows[0].Urgent
 		})
-		admin.Opens("/alerts").Sees("Sent", "200: The receiver took it.", "Revision 2 of production kill")
+		admin.Opens("/alerts").Sees("Sent", "200: The receiver took it.", "Revision 2 of production Killed")
 	})
 }
 
@@ -78,7 +78,7 @@ func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
 	if text := got[0].text(t); !strings.Contains(text, "by eve@toprent.example: snow is over") || !strings.Contains(text, "flag winter-look: disabled") {
 		t.Errorf("a publish is told as %q", text)
 	}
-	admin.Opens("/alerts/deliveries").Sees("Revision 4 of production kill", "Revision 3 of production publish", "one flag", "everything")
+	admin.Opens("/alerts/deliveries").Sees("Revision 4 of production Killed", "Revision 3 of production Published", "one flag", "everything")
 	admin.Opens("/alerts/deliveries?status=failed").Sees("No deliveries here")
 }
 

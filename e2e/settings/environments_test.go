@@ -59,7 +59,7 @@ func TestAnAdminAddsAnEnvironmentAsAnExactCopy(t *testing.T) {
 		}
 		ada := site.As("admin")
 		ada.Submits(ada.Opens("/new-environment"), "/new-environment", "name", "preview-1", "title", "Preview", "from", "development", "reason", "for the fair").
-			Is(http.StatusOK).Sees("The environment Preview is there.", "for the fair", "1 (copy)")
+			Is(http.StatusOK).Sees("The environment Preview is there.", "for the fair", "1 (Copied)")
 		from, to := environmentRow(t, site, "development"), environmentRow(t, site, "preview-1")
 		if to.Head != 1 || to.Protected || to.Position != 4 || to.ChangedBy != "ada@toprent.example" {
 			t.Errorf("added %+v", to)

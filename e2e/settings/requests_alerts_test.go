@@ -51,7 +51,7 @@ func TestApproversAreToldOfRequests(t *testing.T) {
 			}
 			return len(rows) == 4 && sent == 4
 		})
-		admin.Opens("/alerts/deliveries").Sees("Change request 1 of production", "approved", "applied")
+		admin.Opens("/alerts/deliveries").Sees("Change request 1 of production Approved", "Change request 1 of production Applied")
 	})
 }
 
