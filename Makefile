@@ -9,6 +9,10 @@ TOOL := go tool -modfile=tools.mod
 AXE := 4.14.1
 NPM := .cache/npm
 FUZZTIME ?= 30s
+WITH_AXE = AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js"
+
+# Every settings page in four screens, one after another: looked at without the race detector, which journeys run with.
+LOOKED_AT = TestEverybodyCanUseEverySettingsPage|TestNoSettingsPageBreaksItsPolicy|TestWithoutScriptsTheSettingsPagesShowEverything
 
 ## help: list what can be made
 help:
@@ -39,10 +43,11 @@ both:
 # SQLite is C that was translated: checking its pointers, which -race turns on, costs a fifth of all the time and says nothing of ours.
 RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js" $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-d=checkptr=0' -timeout 30m $(RACE)
+	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)' $(RACE)
 
 ## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
 pages:
+	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -timeout 20m -run '$(LOOKED_AT)' ./e2e
 	$(TOOL) gotestsum --format pkgname -- -timeout 20m -skip AtMost ./e2e/settings
 
 ## unit: all tests but those that need PostgreSQL or a browser, without the race detector

@@ -7,7 +7,7 @@ import (
 
 func TestWhatWasDoneIsSaidAsPeopleSayIt(t *testing.T) {
 	for kind, want := range map[string]string{"publish": "Published", "rollback": "Rolled back", "promote": "Promoted", "lift": "Kill lifted", "request-sent": "Request sent for review",
-		"emergency-reviewed": "Emergency reviewed", "": ""} {
+		"emergency-reviewed": "Kill looked at", "": ""} {
 		if got := Deed(kind); got != want {
 			t.Errorf("%q is said as %q, want %q", kind, got, want)
 		}
