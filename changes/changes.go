@@ -23,6 +23,7 @@ type Changes struct {
 	store   *models.Store
 	audit   *audit.Log
 	options Options
+	rows    rowsMemo
 }
 
 // Options say what changes are checked with, and how they are recorded. All are optional.

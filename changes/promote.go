@@ -54,7 +54,7 @@ func (c *Changes) PromotionEdits(ctx context.Context, key, from, to string, opti
 	}{{from, &p.from}, {to, &p.to}} {
 		row, err := c.store.Environment(ctx, side.name)
 		if err == nil {
-			*side.into, err = c.begin(ctx, c.store, row, about, "")
+			*side.into, err = c.begin(ctx, c.look(), row, about, "")
 		}
 		if err != nil {
 			return Promotion{}, fmt.Errorf("promote: %w", err)

@@ -94,7 +94,7 @@ func (c *Changes) Preview(ctx context.Context, all []Change) ([]Preview, error) 
 		if err != nil {
 			return nil, err
 		}
-		d, err := c.begin(ctx, c.store, environment, about, change.Author)
+		d, err := c.begin(ctx, c.look(), environment, about, change.Author)
 		if err != nil {
 			return nil, err
 		}

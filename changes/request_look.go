@@ -31,7 +31,7 @@ func (c *Changes) PreviewSteps(ctx context.Context, environment, author string, 
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.begin(ctx, c.store, in, about, author)
+	d, err := c.begin(ctx, c.look(), in, about, author)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (c *Changes) rollback(ctx context.Context, environment string, to int64, on
 		return nil, err
 	}
 	r := &rollback{environment: environment, to: to, only: only, touched: newDraft(row, models.Rows{}, about, "", about.now)}
-	if r.live, err = c.begin(ctx, c.store, row, about, ""); err != nil {
+	if r.live, err = c.begin(ctx, c.look(), row, about, ""); err != nil {
 		return nil, err
 	}
 	rows, err := c.store.RowsAt(ctx, environment, to)

@@ -131,7 +131,8 @@ var promotionCases = map[string]func(*testing.T, *storage){
 		if err := s.executes("UPDATE feature_flag_environments SET variants = '7'"); err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.changes.PromotionEdits(t.Context(), "a", "staging", prod, changes.PromotionOptions{})
+		// What one instance has looked at it remembers for that revision; another one looks anew.
+		_, err = changes.New(s.store).PromotionEdits(t.Context(), "a", "staging", prod, changes.PromotionOptions{})
 		wantError[*changes.RefusedError](t, err)
 	},
 }
