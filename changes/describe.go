@@ -40,7 +40,7 @@ func (l *lines) add(format string, args ...any) {
 // change adds a line if the values differ.
 func (l *lines) change(what string, was, is any) {
 	if was != is {
-		l.add("%s %s, was %s", what, plain(is), plain(was))
+		l.add("%s %s, was %s", what, words.Plain(is), words.Plain(was))
 	}
 }
 
@@ -59,22 +59,6 @@ func (l *lines) differs(differences []string) {
 	for _, difference := range differences {
 		l.all = append(l.all, l.item+": "+difference)
 	}
-}
-
-func plain(value any) string {
-	switch value := value.(type) {
-	case bool:
-		if value {
-			return "yes"
-		}
-		return "no"
-	case string:
-		if value == "" {
-			return "nothing"
-		}
-		return fmt.Sprintf("%q", value)
-	}
-	return fmt.Sprint(value)
 }
 
 // cameOrWent adds a line if the item is new or removed, and reports whether it did.

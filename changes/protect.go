@@ -13,10 +13,11 @@ type ProtectedError struct {
 
 func (e *ProtectedError) Error() string {
 	return fmt.Sprintf("%s is protected: a change takes %s, so send it for review as a change request; nothing was changed",
-		e.Environment.Name, approvals(e.Environment.Approvals))
+		e.Environment.Name, Approvals(e.Environment.Approvals))
 }
 
-func approvals(n int) string {
+// Approvals says how many approvals something takes.
+func Approvals(n int) string {
 	if n == 1 {
 		return "one approval"
 	}

@@ -82,7 +82,7 @@ func (r *Request) checkApprovals(environment models.Environment, valid map[strin
 		return r.refuse("%s has been protected since: edit the request and send it for review again", environment.Name)
 	}
 	if n := len(r.valid(valid)); n < r.Required {
-		return r.refuse("%d of the %s that it takes count: somebody who approved it is no approver any more, so let somebody else approve it", n, approvals(r.Required))
+		return r.refuse("%d of the %s that it takes count: somebody who approved it is no approver any more, so let somebody else approve it", n, Approvals(r.Required))
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (d *differ) add(format string, args ...any) {
 // value adds a line if the values differ.
 func (d *differ) value(what string, was, is any) {
 	if was != is {
-		d.add("%s %s, was %s", what, plain(is), plain(was))
+		d.add("%s %s, was %s", what, Plain(is), Plain(was))
 	}
 }
 
@@ -120,7 +120,8 @@ func (d *differ) addNames(format string, all []string) {
 	}
 }
 
-func plain(value any) string {
+// Plain is a value as it stands in a sentence.
+func Plain(value any) string {
 	switch value := value.(type) {
 	case bool:
 		if value {

@@ -63,7 +63,7 @@ func (d *differ) rule(was, is ruleset.Rule, from, to int) {
 	d.limits(name, was.When, is.When)
 	d.effect(name, was, is)
 	if was.Seed != is.Seed {
-		d.add("%s draws anew: seed %s, was %s", name, plain(is.Seed), plain(was.Seed))
+		d.add("%s draws anew: seed %s, was %s", name, Plain(is.Seed), Plain(was.Seed))
 	}
 	if before == len(d.lines) {
 		d.add("%s changed", name)

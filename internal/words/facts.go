@@ -80,7 +80,7 @@ func flagFacts(flag ruleset.Flag, zone *time.Location) []fact {
 	if flag.Malformed != "" {
 		rules = append(rules, "It cannot be read: "+flag.Malformed)
 	}
-	return []fact{{"Enabled", plain(flag.Enabled)}, {"Killed", plain(flag.Killed)}, {"Archived", plain(flag.Archived)}, {"Client-visible", plain(flag.ClientVisible)},
+	return []fact{{"Enabled", Plain(flag.Enabled)}, {"Killed", Plain(flag.Killed)}, {"Archived", Plain(flag.Archived)}, {"Client-visible", Plain(flag.ClientVisible)},
 		{"Plan required", flag.TierRequired}, {"Variants", strings.Join(variants, "\n")}, {"Off", Variant(flag, flag.Off)}, {"Otherwise", Variant(flag, flag.Otherwise)},
 		{"Default", Variant(flag, flag.Default)}, {"Requires", strings.Join(requires, "\n")}, {"Rules", strings.Join(rules, "\n")}}
 }

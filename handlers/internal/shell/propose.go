@@ -239,12 +239,7 @@ func standsAgainst(previews []changes.Preview) error {
 }
 
 // Approvals says how many approvals a change of the environment takes.
-func (p reviewPart) Approvals() string {
-	if p.Environment.Approvals == 1 {
-		return "one approval"
-	}
-	return fmt.Sprintf("%d approvals", p.Environment.Approvals)
-}
+func (p reviewPart) Approvals() string { return changes.Approvals(p.Environment.Approvals) }
 
 // Titles are the environments in which something has to be approved.
 func (p reviewPage) Titles() string {
