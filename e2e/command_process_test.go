@@ -171,17 +171,22 @@ type site struct {
 // serves starts a server and waits until it has served its first page. It is killed when the test ends.
 func (c *command) serves(args ...string) *site {
 	c.t.Helper()
-	s := c.starts(args...)
-	waitFor(c.t, "the server to say where it is", func() bool {
+	return c.starts(args...).comes()
+}
+
+// comes waits until the server has served its first page.
+func (s *site) comes() *site {
+	s.t.Helper()
+	waitFor(s.t, "the server to say where it is", func() bool {
 		select {
 		case <-s.ended:
-			c.t.Fatalf("the server has ended:\n%s%s", s.out, s.log)
+			s.t.Fatalf("the server has ended:\n%s%s", s.out, s.log)
 		default:
 		}
 		return s.address()
 	})
 	if _, err := s.get("/"); err != nil {
-		c.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.took = time.Since(s.out.begun)
 	return s
