@@ -1,0 +1,246 @@
+package cutover
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+//go:embed journal.sql
+var journalSQL string
+
+// Journal is where writes are announced before they are made: which change of which row is under way, and who holds the
+// row. It lies in a database that the host names, PostgreSQL or SQLite; all instances need the same one. While it cannot be
+// reached, writes go to the authority alone and are marked there.
+type Journal struct{ db *gorm.DB }
+
+// NewJournal makes a journal in a database. It does not connect; Prepare makes its tables.
+func NewJournal(db *gorm.DB) *Journal {
+	return &Journal{db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true, Logger: logger.Discard})}
+}
+
+// Prepare makes the journal's tables, if they are not there yet. Several instances may do so at once.
+func (j *Journal) Prepare(ctx context.Context) error {
+	err := j.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return createTables(tx, journalSQL) })
+	if err != nil {
+		return fmt.Errorf("prepare the cutover journal: %w", err)
+	}
+	return nil
+}
+
+// createTables runs statements that make what is not there. On PostgreSQL, IF NOT EXISTS alone fails for two at once.
+func createTables(tx *gorm.DB, statements string) error {
+	if tx.Name() == "postgres" {
+		if err := tx.Exec("SELECT pg_advisory_xact_lock(7206150923511)").Error; err != nil {
+			return err
+		}
+	}
+	for _, statement := range strings.Split(statements, ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if err := tx.Exec(statement).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// now is an expression for the database's clock in microseconds.
+func (j *Journal) now() string {
+	if j.db.Name() == "postgres" {
+		return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+	}
+	return "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+}
+
+// intent is a change that was announced.
+type intent struct {
+	Key       string
+	Number    int64
+	Tenant    string
+	Authority string // old or new: the side that is written first
+	Written   bool   // the authority has it
+	Change    string // as JSON
+	Attempts  int64
+}
+
+// lease is the right to write some rows, until it expires. Who writes after that is stopped by the rows' numbers.
+type lease struct {
+	journal *Journal
+	entity  string
+	holder  string
+	numbers map[string]int64 // of the rows held: the last that was announced
+}
+
+// take leases those of the keys that nobody holds. The others are missing from the lease's numbers.
+func (j *Journal) take(tx *gorm.DB, entity string, keys []string, life time.Duration) (*lease, error) {
+	l := &lease{j, entity, rand.Text(), make(map[string]int64, len(keys))}
+	values, args := make([]string, len(keys)), make([]any, 0, len(keys)*4)
+	for i, key := range keys {
+		values[i] = "(?, ?, 0, ?, " + j.now() + " + ?)"
+		args = append(args, entity, key, l.holder, life.Microseconds())
+	}
+	var rows []struct {
+		RowKey string
+		Number int64
+	}
+	err := tx.Raw("INSERT INTO cutover_keys (entity, row_key, number, holder, held_until) VALUES "+strings.Join(values, ", ")+
+		" ON CONFLICT (entity, row_key) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until WHERE cutover_keys.held_until < "+j.now()+
+		" RETURNING row_key, number", args...).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("lease rows of %s: %w", entity, err)
+	}
+	for _, row := range rows {
+		l.numbers[row.RowKey] = row.Number
+	}
+	return l, nil
+}
+
+// lease leases those of the keys that nobody holds; see take. Keys have to be in ascending order, so that nobody waits in a
+// circle.
+func (j *Journal) lease(ctx context.Context, entity string, keys []string, life time.Duration) (*lease, error) {
+	return j.take(j.db.WithContext(ctx), entity, keys, life)
+}
+
+// begin leases one key and announces its next change, in one transaction. It returns ErrBusy while somebody else holds the
+// key, and the changes announced before that are not resolved, oldest first: those have to be resolved first. The number is at
+// least the given one.
+func (j *Journal) begin(ctx context.Context, entity string, next intent, atLeast int64, life time.Duration) (l *lease, announced intent, earlier []intent, err error) {
+	announced = next
+	err = j.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if l, err = j.take(tx, entity, []string{next.Key}, life); err != nil {
+			return err
+		}
+		last, ok := l.numbers[next.Key]
+		if !ok {
+			return ErrBusy
+		}
+		if earlier, err = j.intents(tx, entity, next.Key); err != nil {
+			return err
+		}
+		announced.Number = max(last+1, atLeast)
+		l.numbers[next.Key] = announced.Number
+		if err := tx.Exec("UPDATE cutover_keys SET number = ? WHERE entity = ? AND row_key = ?", announced.Number, entity, next.Key).Error; err != nil {
+			return err
+		}
+		return tx.Exec("INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, "+
+			j.now()+", "+j.now()+" + ?, 0, '')", entity, next.Key, announced.Number, next.Tenant, next.Authority, false, next.Change, life.Microseconds()).Error
+	})
+	if err != nil {
+		return nil, intent{}, nil, err
+	}
+	return l, announced, earlier, nil
+}
+
+const intentColumns = "row_key AS key, number, tenant, authority, written, change, attempts"
+
+// intents are the changes of a key that are not resolved, oldest first.
+func (j *Journal) intents(tx *gorm.DB, entity, key string) (rows []intent, err error) {
+	err = tx.Raw("SELECT "+intentColumns+" FROM cutover_intents WHERE entity = ? AND row_key = ? ORDER BY number", entity, key).Scan(&rows).Error
+	return rows, err
+}
+
+// due are changes whose repair is due, oldest first, at most limit: the first of each key alone, since they are repaired in
+// order.
+func (j *Journal) due(ctx context.Context, entity string, limit int) (rows []intent, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT "+intentColumns+" FROM cutover_intents AS i WHERE entity = ? AND next_at <= "+j.now()+
+		" AND NOT EXISTS (SELECT 1 FROM cutover_intents AS e WHERE e.entity = i.entity AND e.row_key = i.row_key AND e.number < i.number)"+
+		" ORDER BY next_at LIMIT ?", entity, limit).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the repairs due of %s: %w", entity, err)
+	}
+	return rows, nil
+}
+
+// queue is how many changes are not resolved, and how long the oldest has waited.
+func (j *Journal) queue(ctx context.Context, entity string) (n int64, oldest time.Duration, err error) {
+	var row struct{ N, Age int64 }
+	err = j.db.WithContext(ctx).Raw("SELECT count(*) AS n, coalesce("+j.now()+" - min(begun_at), 0) AS age FROM cutover_intents WHERE entity = ?", entity).Scan(&row).Error
+	return row.N, time.Duration(row.Age) * time.Microsecond, err
+}
+
+// written notes that the authority has the change.
+func (l *lease) written(ctx context.Context, key string, number int64) error {
+	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = ? WHERE entity = ? AND row_key = ? AND number = ?", true, l.entity, key, number).Error
+}
+
+// resolved removes the changes of a key up to a number: both sides have them, or neither.
+func (l *lease) resolved(ctx context.Context, key string, number int64) error {
+	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number <= ?", l.entity, key, number).Error
+}
+
+// later puts the repair of a change off, and notes why it failed.
+func (l *lease) later(ctx context.Context, key string, number int64, pause time.Duration, why error) error {
+	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
+		pause.Microseconds(), strings.ToValidUTF8(why.Error(), "?"), l.entity, key, number).Error
+}
+
+// release ends the lease. Rows that somebody else has leased since, it having expired, stay theirs.
+func (l *lease) release(ctx context.Context) error {
+	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_keys SET held_until = 0 WHERE entity = ? AND holder = ?", l.entity, l.holder).Error
+}
+
+// hold takes, or keeps, something that one instance does for all, and returns its state. It is false while another one
+// holds it.
+func (j *Journal) hold(ctx context.Context, name, holder string, life time.Duration) (state string, held bool, err error) {
+	var rows []struct{ State string }
+	err = j.db.WithContext(ctx).Raw("INSERT INTO cutover_runs (name, holder, held_until, state) VALUES (?, ?, "+j.now()+" + ?, '')"+
+		" ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until WHERE cutover_runs.holder = excluded.holder OR cutover_runs.held_until < "+j.now()+
+		" RETURNING state", name, holder, life.Microseconds()).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return "", false, err
+	}
+	return rows[0].State, true, nil
+}
+
+// errNotHeld says that another instance has taken over.
+var errNotHeld = errors.New("another instance has taken over")
+
+// keep stores how far something has come that this holder does.
+func (j *Journal) keep(ctx context.Context, name, holder, state string) error {
+	result := j.db.WithContext(ctx).Exec("UPDATE cutover_runs SET state = ? WHERE name = ? AND holder = ?", state, name, holder)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return errNotHeld
+	}
+	return result.Error
+}
+
+// drop lets others do it at once.
+func (j *Journal) drop(ctx context.Context, name, holder string) error {
+	return j.db.WithContext(ctx).Exec("UPDATE cutover_runs SET held_until = 0 WHERE name = ? AND holder = ?", name, holder).Error
+}
+
+// storedStage is where an entity was in a revision, stored durably.
+type storedStage struct {
+	Revision   int64
+	Definition json.RawMessage
+}
+
+// stage returns what is stored of an entity; false if nothing is.
+func (j *Journal) stage(ctx context.Context, environment, entity string) (storedStage, bool, error) {
+	var rows []struct {
+		Revision   int64
+		Definition string
+	}
+	err := j.db.WithContext(ctx).Raw("SELECT revision, definition FROM cutover_stages WHERE environment = ? AND entity = ?", environment, entity).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return storedStage{}, false, err
+	}
+	return storedStage{rows[0].Revision, json.RawMessage(rows[0].Definition)}, true, nil
+}
+
+// setStage stores where an entity is, unless something newer is stored.
+func (j *Journal) setStage(ctx context.Context, environment, entity string, s storedStage) error {
+	return j.db.WithContext(ctx).Exec("INSERT INTO cutover_stages (environment, entity, revision, definition) VALUES (?, ?, ?, ?)"+
+		" ON CONFLICT (environment, entity) DO UPDATE SET revision = excluded.revision, definition = excluded.definition WHERE cutover_stages.revision < excluded.revision",
+		environment, entity, s.Revision, string(s.Definition)).Error
+}
