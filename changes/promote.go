@@ -167,29 +167,42 @@ func (p *promotion) needs() {
 }
 
 func (p *promotion) segments(c ruleset.Condition, seen map[string]bool) {
-	for _, inner := range slices.Concat(c.All, c.Any) {
-		p.segments(inner, seen)
-	}
-	if c.Not != nil {
-		p.segments(*c.Not, seen)
-	}
-	if c.Segment == "" || seen[c.Segment] {
-		return
-	}
-	seen[c.Segment] = true
-	row, ok := p.from.segments.live[c.Segment]
+	eachSegment(c, func(key string) {
+		if !seen[key] {
+			seen[key] = true
+			p.segment(key, seen)
+		}
+	})
+}
+
+// segment needs one segment, behind those that it names.
+func (p *promotion) segment(key string, seen map[string]bool) {
+	row, ok := p.from.segments.live[key]
 	if !ok {
 		return // a mistake where it comes from, which is named when it is put
 	}
 	segment := row.Segment()
 	p.segments(segment.When, seen)
-	need := Need{Item: Item{Kind: ItemSegment, Key: c.Segment}, Is: segment}
-	if theirs, ok := p.to.segments.live[c.Segment]; ok {
+	need := Need{Item: Item{Kind: ItemSegment, Key: key}, Is: segment}
+	if theirs, ok := p.to.segments.live[key]; ok {
 		need.Was = theirs.Segment()
 		need.Differs = !theirs.Same(row) && !reflect.DeepEqual(need.Was, need.Is)
 	}
 	need.Missing = need.Was == nil
 	p.Needs = append(p.Needs, need)
+}
+
+// eachSegment visits the segments that a condition names, in their order; what those name is not looked at.
+func eachSegment(c ruleset.Condition, visit func(key string)) {
+	for _, inner := range slices.Concat(c.All, c.Any) {
+		eachSegment(inner, visit)
+	}
+	if c.Not != nil {
+		eachSegment(*c.Not, visit)
+	}
+	if c.Segment != "" {
+		visit(c.Segment)
+	}
 }
 
 // bring is the edit that puts a segment or a plan.

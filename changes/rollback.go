@@ -47,9 +47,10 @@ type rollback struct {
 	environment string
 	to          int64
 	only        Scope
-	then, live  *draft // only read
-	touched     *draft // what the one revision made, if it is about one
-	expired     int    // overrides that are put back but give nothing any more
+	then, live  *draft        // only read
+	touched     *draft        // what the one revision made, if it is about one
+	kept        map[Item]bool // segments and plans that stay, because flags that are only archived name them
+	expired     int           // overrides that are put back but give nothing any more
 	problems    []Problem
 }
 
@@ -86,6 +87,7 @@ func (c *Changes) rollback(ctx context.Context, environment string, to int64, on
 
 // all goes through everything that is there now or was then.
 func (r *rollback) all() {
+	r.keep()
 	for _, key := range union(r.live.plans.live, r.then.plans.live, strings.Compare) {
 		if r.only.Flag == "" && (r.only.Revision == 0 || has(r.touched.plans.next, key)) {
 			r.plan(key)
@@ -104,6 +106,31 @@ func (r *rollback) all() {
 	for _, key := range union(r.live.overrides.live, r.then.overrides.live, compareOverrides) {
 		if (r.only.Flag == "" || r.only.Flag == key.flag) && (r.only.Revision == 0 || has(r.touched.overrides.next, key)) {
 			r.override(key)
+		}
+	}
+}
+
+// keep finds what flags need that were not there then: they stay, archived, and so does what they name.
+func (r *rollback) keep() {
+	r.kept = map[Item]bool{}
+	var segment func(key string)
+	segment = func(key string) {
+		item := Item{Kind: ItemSegment, Key: key}
+		if row, ok := r.live.segments.live[key]; ok && !r.kept[item] {
+			r.kept[item] = true
+			eachSegment(row.Segment().When, segment)
+		}
+	}
+	for key, row := range r.live.flags.live {
+		if has(r.then.flags.live, key) {
+			continue
+		}
+		flag := row.Flag(r.live.about.byKey[key])
+		r.kept[Item{Kind: ItemPlan, Key: flag.TierRequired}] = true
+		for _, rule := range flag.Rules {
+			if rule.When != nil {
+				eachSegment(*rule.When, segment)
+			}
 		}
 	}
 }
@@ -178,6 +205,10 @@ func (r *rollback) segment(key string) {
 		return
 	}
 	base := versionOf(&r.touched.segments, &r.live.segments, key, r.only.Revision, is.FromRevision, models.Segment.Same)
+	if !then && r.kept[Item{Kind: ItemSegment, Key: key}] {
+		r.note("segment %q was not there at revision %d: it stays, because flags that are archived name it", key, r.to)
+		return
+	}
 	if !then {
 		r.Edits = append(r.Edits, RemoveSegment{Key: key, Base: base})
 		return
@@ -192,6 +223,10 @@ func (r *rollback) plan(key string) {
 		return
 	}
 	base := versionOf(&r.touched.plans, &r.live.plans, key, r.only.Revision, is.FromRevision, models.Plan.Same)
+	if !then && r.kept[Item{Kind: ItemPlan, Key: key}] {
+		r.note("plan %q was not there at revision %d: it stays, because flags that are archived name it", key, r.to)
+		return
+	}
 	if !then {
 		r.Edits = append(r.Edits, RemovePlan{Key: key, Base: base})
 		return

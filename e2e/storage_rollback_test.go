@@ -18,14 +18,26 @@ import (
 // rollsBack to a revision, which must be possible.
 func (s *storage) rollsBack(to int64, only changes.Scope) changes.Rollback {
 	s.t.Helper()
-	r, err := s.changes.RollbackEdits(s.t.Context(), prod, to, only)
-	if err == nil {
-		_, err = s.changes.Publish(s.t.Context(), changes.Change{Environment: prod, Author: "ann", Reason: "as it was", Kind: changes.KindRollback, Edits: r.Edits})
-	}
+	r, err := s.triesToRollBack(to, only)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return r
+}
+
+func (s *storage) triesToRollBack(to int64, only changes.Scope) (changes.Rollback, error) {
+	r, err := s.changes.RollbackEdits(s.t.Context(), prod, to, only)
+	if err == nil {
+		_, err = s.changes.Publish(s.t.Context(), changes.Change{Environment: prod, Author: "ann", Reason: "as it was", Kind: changes.KindRollback, Edits: r.Edits})
+	}
+	return r, err
+}
+
+// rollsBackTo is rollsBack in a random history, which is made as short as it can be if it fails.
+func (h *history) rollsBackTo(to int64) {
+	if _, err := h.triesToRollBack(to, changes.Scope{}); err != nil {
+		h.r.Fatalf("rolling back to %d: %v", to, err)
+	}
 }
 
 // pinnedAt is when values are compared: after some overrides have expired, before others.
@@ -145,9 +157,9 @@ var rollbackCases = map[string]func(*testing.T, *storage){
 					}
 				}
 			}
-			s.rollsBack(to, changes.Scope{})
+			h.rollsBackTo(to)
 			compare("rolling back", then)
-			s.rollsBack(present.Number, changes.Scope{})
+			h.rollsBackTo(present.Number)
 			compare("rolling that back", before)
 		})
 	},
@@ -173,6 +185,27 @@ var rollbackCases = map[string]func(*testing.T, *storage){
 		s.rollsBack(2, changes.Scope{})
 		if s.flag("b").Archived {
 			t.Error("it is not brought back")
+		}
+	},
+	"what an archived flag names stays": func(t *testing.T, s *storage) {
+		limited := newFlag("a")
+		limited.Flag.TierRequired = "pro"
+		limited.Flag.Rules = []ruleset.Rule{{Serve: "on", When: &ruleset.Condition{Segment: "outer"}}}
+		s.publishes(newFlag("before"))
+		country := ruleset.Condition{Attribute: "country", Operator: ruleset.In, Values: ruleset.Texts{"DE"}}
+		s.publishes(limited, changes.PutPlan{Plan: ruleset.Plan{Key: "pro", Rank: 1}},
+			changes.PutSegment{Segment: ruleset.Segment{Key: "inner", When: country}},
+			changes.PutSegment{Segment: ruleset.Segment{Key: "outer", When: ruleset.Condition{Segment: "inner"}}},
+			changes.PutSegment{Segment: ruleset.Segment{Key: "other", When: country}})
+		r := s.rollsBack(1, changes.Scope{})
+		now := s.now()
+		if !s.flag("a").Archived || len(now.Segments) != 2 || len(now.Plans) != 1 {
+			t.Errorf("there are segments %v and plans %v", now.Segments, now.Plans)
+		}
+		wantSays(t, r.Notes, `segment "inner" was not there at revision 1: it stays, because flags that are archived name it`)
+		s.rollsBack(2, changes.Scope{})
+		if s.flag("a").Archived || len(s.now().Segments) != 3 {
+			t.Error("it does not come back")
 		}
 	},
 	"rolling back never touches a kill": func(t *testing.T, s *storage) {
