@@ -14,6 +14,12 @@ WITH_AXE = AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js"
 # Every settings page in four screens, one after another: looked at without the race detector, which journeys run with.
 LOOKED_AT = TestEverybodyCanUseEverySettingsPage|TestNoSettingsPageBreaksItsPolicy|TestWithoutScriptsTheSettingsPagesShowEverything
 
+# Where tests keep their databases: in memory, if there is room and what is built there may run. SQLite waits for disks.
+SCRATCH := $(shell if [ -w /dev/shm ] && ! findmnt -no OPTIONS /dev/shm 2>/dev/null | grep -q noexec && [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 ]; then echo /dev/shm; fi)
+ifneq ($(SCRATCH),)
+export TMPDIR := $(SCRATCH)
+endif
+
 ## help: list what can be made
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-16s %s\n", $$1, $$2}'

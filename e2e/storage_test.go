@@ -19,8 +19,8 @@ import (
 
 // TestStorage runs every storage case on every database.
 func TestStorage(t *testing.T) {
-	t.Run("SQLite", func(t *testing.T) { Exercise(t, openSQLite) })
-	t.Run("PostgreSQL", func(t *testing.T) { Exercise(t, openPostgres) })
+	t.Run("SQLite", func(t *testing.T) { t.Parallel(); Exercise(t, openSQLite) })
+	t.Run("PostgreSQL", func(t *testing.T) { t.Parallel(); Exercise(t, openPostgres) })
 }
 
 // Exercise runs the storage suite. open gives a migrated database that is empty and the test's own.
