@@ -27,6 +27,7 @@ type evaluation struct {
 	cells    []cell     // decided so far
 	values   []value    // of attributes, by slot
 	units    []unitDraw // of attributes as units, by slot
+	rank     value      // of the plan, when last asked for
 
 	upgraded      bool           // while asking what an upgrade would give
 	upgradedTo    string         // the plan last asked about
@@ -106,11 +107,8 @@ func (e *evaluation) setID(slot int, id string) {
 // decide goes through the cases in the order of the reasons.
 func (e *evaluation) decide(n *node) cell {
 	f := n.flag
-	switch {
-	case n.capped != FlagNotFound:
-		return f.steppedBack(e.decideRules(n), n.capped)
-	case n.killed:
-		return f.killed(n.malformed)
+	if n.killed || n.capped != FlagNotFound {
+		return e.decideStopped(n)
 	}
 	if f.gate == nil && n.guard == nil && !n.previewed { // most flags
 		return e.decideAdmitted(n)
@@ -127,6 +125,14 @@ func (e *evaluation) decide(n *node) cell {
 		c.bits |= bitUpgradable
 	}
 	return c
+}
+
+// decideStopped decides a flag that is killed, or a staged one that is disabled.
+func (e *evaluation) decideStopped(n *node) cell {
+	if n.capped != FlagNotFound {
+		return n.flag.steppedBack(e.decideAdmitted(n), n.capped)
+	}
+	return n.flag.killed(n.malformed)
 }
 
 // killed is what a flag serves that is killed. A staged one comes here only if it is malformed: then nothing that it
@@ -166,7 +172,7 @@ func (e *evaluation) decideAdmitted(n *node) cell {
 			return f.cell(v, Overridden, 0)
 		}
 	}
-	if !f.source.Enabled {
+	if !f.source.Enabled && n.capped == FlagNotFound { // else its stage is capped
 		return f.cell(f.off, Disabled, 0)
 	}
 	for i := range n.requires {
@@ -174,19 +180,6 @@ func (e *evaluation) decideAdmitted(n *node) cell {
 			return f.cell(f.off, PrerequisiteFailed, uint8(i+1))
 		}
 	}
-	return e.decideByRules(f)
-}
-
-// decideRules decides by overrides, rules and otherwise alone: what a staged flag would serve were it not stopped.
-func (e *evaluation) decideRules(n *node) cell {
-	if v, ok := e.overridden(n.flag); ok {
-		return n.flag.cell(v, Overridden, 0)
-	}
-	return e.decideByRules(n.flag)
-}
-
-// decideByRules decides by the first rule that matches, or by otherwise.
-func (e *evaluation) decideByRules(f *flag) cell {
 	for i := range f.rules {
 		if v, ok := e.serves(&f.rules[i]); ok {
 			reason := TargetingMatch

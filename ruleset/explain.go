@@ -107,7 +107,7 @@ func (x *explainer) explainKill() {
 // explainCapped tells of a staged flag that is killed or disabled: what it would serve, and how far that steps back.
 func (x *explainer) explainCapped() {
 	served := x.cell
-	x.cell = x.decideRules(x.node)
+	x.cell = x.decideAdmitted(x.node)
 	if !x.explainOverride() {
 		x.explainRules()
 	}
