@@ -50,6 +50,33 @@ func (f Flag) Filled() Flag {
 	return f
 }
 
+// StagesServed are the stages that a staged flag's rules and its otherwise serve, overrides left out, while it is neither
+// killed nor disabled. [Revision.Stages] tells what can be reached in an environment.
+func (f *Flag) StagesServed() (set StageSet) {
+	add := func(name string) {
+		if stage, ok := ParseStage(name); ok {
+			set |= StagesOf(stage)
+		}
+	}
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		switch p := r.Percent; {
+		case p == nil:
+			add(r.Serve)
+		case p.Share > 0 || p.Calibrated != nil:
+			add(p.Serve)
+		}
+		if r.When == nil && r.Percent == nil {
+			return set
+		}
+	}
+	if f.Otherwise == "" {
+		return set | StagesOf(StageOff)
+	}
+	add(f.Otherwise)
+	return set
+}
+
 // haveStages reports whether variants are the stages in their order, each with its name as its value.
 func haveStages(variants []variant) bool {
 	return slices.EqualFunc(variants, Stages, func(v variant, stage Stage) bool {

@@ -56,7 +56,7 @@ func openSettings(c *shell.Context) (settingsPage, place, error) {
 	if flag.ClientVisible {
 		page.Form.Set("client_visible", "on")
 	}
-	for _, v := range variantsOf(flag) {
+	for _, v := range flag.AllVariants() {
 		page.Choices = append(page.Choices, views.Choice{Value: v.Name, Label: v.Name})
 		if strings.TrimSpace(string(v.Value)) == "false" {
 			page.OffChoices = append(page.OffChoices, views.Choice{Value: v.Name, Label: v.Name})
@@ -199,7 +199,7 @@ func settingsConflict(p place, state string, theirs, yours ruleset.Flag) views.C
 	return views.Conflict{What: p.About.Name + " in " + p.in.Title, Lines: []views.ConflictLine{
 		line("Variants", func(f ruleset.Flag) string {
 			var b strings.Builder
-			for _, v := range variantsOf(f) {
+			for _, v := range f.AllVariants() {
 				fmt.Fprintf(&b, "%s: %s\n", v.Name, v.Value)
 			}
 			return strings.TrimSpace(b.String())

@@ -11,7 +11,6 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/middleware"
-	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )
 
@@ -72,11 +71,8 @@ func ask(c *shell.Context) (page, error) {
 
 // variantsOf are the flag's variants, those that a boolean has by itself included.
 func variantsOf(flag *catalog.Flag) (choices []views.Choice) {
-	for _, v := range flag.Variants {
+	for _, v := range flag.AllVariants() {
 		choices = append(choices, views.Choice{Value: v.Name, Label: v.Name})
-	}
-	if len(choices) == 0 && flag.Type == ruleset.Boolean {
-		choices = []views.Choice{{Value: "on", Label: "on"}, {Value: "off", Label: "off"}}
 	}
 	return choices
 }
