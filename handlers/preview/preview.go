@@ -69,8 +69,12 @@ func ask(c *shell.Context) (page, error) {
 	return p, nil
 }
 
-// variantsOf are the flag's variants, those that a boolean has by itself included.
+// variantsOf are the flag's variants, those that a boolean has by itself included. A migration's stages cannot be tried by
+// one person: all of a tenant must meet the same database.
 func variantsOf(flag *catalog.Flag) (choices []views.Choice) {
+	if flag.Staged() {
+		return nil
+	}
 	for _, v := range flag.AllVariants() {
 		choices = append(choices, views.Choice{Value: v.Name, Label: v.Name})
 	}

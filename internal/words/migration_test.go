@@ -46,7 +46,7 @@ func TestAStepOfAMigrationIsOneDifference(t *testing.T) {
 		t.Errorf("spelt out, it differs: %q", lines)
 	}
 	is.Otherwise = "dualwrite"
-	if lines := words.FlagDiff(was, is, time.UTC); !slices.Equal(lines, []string{"otherwise dualwrite, was off"}) {
+	if lines := words.FlagDiff(was, is, time.UTC); !slices.Equal(lines, []string{`otherwise "dualwrite", was "off"`}) {
 		t.Errorf("told %q", lines)
 	}
 	differing := words.Differing(words.Sides(was, is, time.UTC))
