@@ -137,6 +137,7 @@ func (d *draft) putFlag(flag ruleset.Flag, killed bool) {
 	for _, problem := range keepsIdentity(global, flag.Kind, flag.Type, flag.Salt) {
 		d.refuse(problem)
 	}
+	flag.Kind, flag.Type = global.Kind, global.Type // of which a migration has variants by itself
 	if !d.storable(ruleset.Problem{Flag: flag.Key}, flag.TierRequired, flag.Off, flag.Otherwise, flag.Default) {
 		return
 	}

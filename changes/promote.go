@@ -138,10 +138,7 @@ func (p *promotion) prerequisites() {
 }
 
 func hasVariant(flag ruleset.Flag, name string) bool {
-	if flag.Type == ruleset.Boolean && len(flag.Variants) == 0 {
-		return name == "on" || name == "off"
-	}
-	return slices.ContainsFunc(flag.Variants, func(v ruleset.Variant) bool { return v.Name == name })
+	return slices.ContainsFunc(flag.AllVariants(), func(v ruleset.Variant) bool { return v.Name == name })
 }
 
 // needs finds the segments that rules name, those that segments name, and the plans that include the flag.

@@ -34,8 +34,9 @@ type FlagSettings struct {
 
 func (FeatureFlagEnvironment) TableName() string { return "feature_flag_environments" }
 
-// SettingsOf gives a flag's settings as they are stored.
+// SettingsOf gives a flag's settings as they are stored, with what a migration flag leaves unsaid.
 func SettingsOf(flag ruleset.Flag) (FlagSettings, error) {
+	flag = flag.Filled()
 	settings := FlagSettings{
 		TierRequired: flag.TierRequired, ClientVisible: flag.ClientVisible, Archived: flag.Archived,
 		Enabled: flag.Enabled, Killed: flag.Killed,
@@ -94,7 +95,7 @@ func (s FlagSettings) Flag(global FeatureFlag) ruleset.Flag {
 			flag.Malformed = err.Error()
 		}
 	}
-	return flag
+	return flag.Filled()
 }
 
 // FlagSettingsAt returns the settings of all flags at revision n of an environment.

@@ -37,3 +37,21 @@ func FuzzStoredFlag(f *testing.F) {
 		}
 	})
 }
+
+func TestAMigrationIsStoredWithItsStages(t *testing.T) {
+	global := models.FeatureFlag{Name: "clients", Kind: ruleset.Migration, Type: ruleset.String, Salt: "s"}
+	stored, err := models.SettingsOf(ruleset.Flag{Key: "clients", Kind: ruleset.Migration, Type: ruleset.String, Salt: "s", Otherwise: "live", Off: "off"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := models.FlagSettings{Variants: "[]", Prerequisites: "[]", RolloutStrategy: "[]", OtherwiseVariant: "live"}
+	for name, settings := range map[string]models.FlagSettings{"what is stored": stored, "a row without variants": bare} {
+		flag := settings.Flag(global)
+		if flag.Malformed != "" || len(flag.Variants) != 6 || flag.Off != "live" || flag.Default != "live" {
+			t.Errorf("%s means %+v", name, flag)
+		}
+	}
+	if again, err := models.SettingsOf(bare.Flag(global)); err != nil || again != stored {
+		t.Errorf("stored again as %+v, %v; was %+v", again, err, stored)
+	}
+}

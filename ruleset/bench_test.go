@@ -99,6 +99,7 @@ var sink struct {
 	values ruleset.Values
 	json   []byte
 	place  int32
+	stage  ruleset.Stage
 }
 
 func BenchmarkOneCheckByKey(b *testing.B) {
@@ -139,6 +140,25 @@ func BenchmarkSubjectKey(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		var buffer [512]byte
 		sink.on = len(r.AppendKey(buffer[:0], &subjects[i%len(subjects)])) > 0
+	}
+}
+
+// clientsByTenant is a migration that asks for all that it may.
+func clientsByTenant() ruleset.Definition {
+	d := define(staged("clients", ruleset.StageShadow, ruleset.Rule{When: ptr(is("tenant.region", "eu", "us")), Serve: "shadow"},
+		ruleset.Rule{When: ptr(compare("plan.rank", ruleset.GreaterEqual, "10")), Serve: "live"},
+		ruleset.Rule{Percent: &ruleset.Percent{Unit: "tenant", Share: 30_000, Serve: "live"}}))
+	for i := range 20 {
+		d.Overrides = append(d.Overrides, ruleset.Override{Flag: "clients", Tenant: fmt.Sprint("pilot-", i), Variant: "live"})
+	}
+	return d
+}
+
+func BenchmarkStage(b *testing.B) {
+	decider, attributes := sound(b, clientsByTenant()).StageDecider("clients"), map[string]any{"tenant.region": "asia"}
+	b.ReportAllocs()
+	for b.Loop() {
+		sink.stage, sink.on = decider.Decide("tenant-1", "free", attributes)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 func TestBudgetsOfAllocations(t *testing.T) {
 	r, subjects := sound(t, hundredFlags()), thousandSubjects()
 	v := r.Evaluate(subjects[0], noon)
+	decider, attributes := sound(t, clientsByTenant()).StageDecider("clients"), map[string]any{"tenant.region": "asia"}
 	buffer := make([]byte, 0, 512)
 	next := 0
 	for name, c := range map[string]struct {
@@ -22,6 +23,7 @@ func TestBudgetsOfAllocations(t *testing.T) {
 		"all hundred with JSON": {3, func() { sink.json = r.Evaluate(subjects[next%1000], noon).JSON() }},
 		"JSON once more":        {0, func() { sink.json = v.JSON() }},
 		"a subject's key":       {0, func() { buffer = r.AppendKey(buffer[:0], &subjects[next%1000]) }},
+		"a tenant's stage":      {0, func() { sink.stage, sink.on = decider.Decide("tenant-1", "free", attributes) }},
 	} {
 		got := testing.AllocsPerRun(1000, func() { c.do(); next++ })
 		if got > c.most && !underRace {

@@ -27,6 +27,7 @@ type evaluation struct {
 	cells    []cell     // decided so far
 	values   []value    // of attributes, by slot
 	units    []unitDraw // of attributes as units, by slot
+	rank     value      // of the plan, when last asked for
 
 	upgraded      bool           // while asking what an upgrade would give
 	upgradedTo    string         // the plan last asked about
@@ -106,8 +107,8 @@ func (e *evaluation) setID(slot int, id string) {
 // decide goes through the cases in the order of the reasons.
 func (e *evaluation) decide(n *node) cell {
 	f := n.flag
-	if n.killed {
-		return f.cell(f.off, Killed, 0)
+	if n.killed || n.capped != FlagNotFound {
+		return e.decideStopped(n)
 	}
 	if f.gate == nil && n.guard == nil && !n.previewed { // most flags
 		return e.decideAdmitted(n)
@@ -124,6 +125,23 @@ func (e *evaluation) decide(n *node) cell {
 		c.bits |= bitUpgradable
 	}
 	return c
+}
+
+// decideStopped decides a flag that is killed, or a staged one that is disabled.
+func (e *evaluation) decideStopped(n *node) cell {
+	if n.capped != FlagNotFound {
+		return n.flag.steppedBack(e.decideAdmitted(n), n.capped)
+	}
+	return n.flag.killed(n.malformed)
+}
+
+// killed is what a flag serves that is killed. A staged one comes here only if it is malformed: then nothing that it
+// serves can be trusted, which is said before all else.
+func (f *flag) killed(malformed string) cell {
+	if f.staged && malformed != "" {
+		return f.cell(f.fallback, Error, 0)
+	}
+	return f.cell(f.off, Killed, 0)
 }
 
 // admits reports whether the plan and the add-ons include a flag: NothingMatched if so, or if it needs none. Of a draft,
@@ -154,7 +172,7 @@ func (e *evaluation) decideAdmitted(n *node) cell {
 			return f.cell(v, Overridden, 0)
 		}
 	}
-	if !f.source.Enabled {
+	if !f.source.Enabled && n.capped == FlagNotFound { // else its stage is capped
 		return f.cell(f.off, Disabled, 0)
 	}
 	for i := range n.requires {

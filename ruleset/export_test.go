@@ -1,5 +1,10 @@
 package ruleset
 
+import "unsafe"
+
+// NodeSize is how large a flag's place in a revision is.
+const NodeSize = unsafe.Sizeof(node{})
+
 // Draw is a unit's draw.
 func Draw(salt, purpose, ruleSeed, unit string) uint64 {
 	return draw(seed(salt, purpose, ruleSeed), unitHash(unit))

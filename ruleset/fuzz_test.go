@@ -78,6 +78,12 @@ func FuzzCompile(f *testing.F) {
 		encoded, _ := json.Marshal(d)
 		f.Add(encoded)
 	}
+	for _, flag := range []ruleset.Flag{staged("clients", ruleset.StageShadow, ruleset.Rule{When: ptr(is("tenant", "t-1")), Serve: "live"}), of(ruleset.Migration, boolean("clients"))} {
+		f.Add(encoded(f, define(killed(flag))))
+		for _, d := range unsafeMigrations(flag) {
+			f.Add(encoded(f, d))
+		}
+	}
 	f.Add([]byte(`{"flags":[{"key":"a","kind":"release","type":"json","salt":"s","client_visible":true,"variants":[{"name":"x","value":null}],"off":"x","otherwise":"x","default":"x"}]}`))
 	f.Add([]byte(`{"flags":[{"key":"a\u0001","kind":"","type":"number","client_visible":true,"enabled":true,"variants":[{"name":"x","value":1e999},{"name":"x"}],"rules":[{"split":{"weights":{"x":1}}},{}]}],"plans":[{"key":"","features":[""]}],"overrides":[{}]}`))
 	subjects := []ruleset.Subject{{}, {User: "u-1", Visitor: "v-1", Tenant: "t-1", Plan: "pro", AddOns: []string{"a"}, Attributes: map[string]any{"a": "x", "b": 1}}}
@@ -111,6 +117,11 @@ func FuzzCompile(f *testing.F) {
 						t.Fatalf("explains %v, serves %v", x, d)
 					}
 					v.Bool(d.Key, true)
+					stages, _ := revision.Stages(d.Key)
+					stage, ok := revision.StageDecider(d.Key).Decide(s.Tenant, s.Plan, s.Attributes)
+					if ok == stages.Reachable.Empty() || ok && !stages.Reachable.Has(stage) {
+						t.Fatalf("%s is in %s (%v) of %+v", d.Key, stage, ok, stages)
+					}
 				}
 				revision.AppendKey(nil, &s)
 			}

@@ -81,11 +81,11 @@ func (e *evaluation) attribute(c *condition) *value {
 	if c.plans == nil {
 		return &e.values[c.slot]
 	}
-	rank := value{}
+	e.rank = value{}
 	if plan, ok := c.plans.byKey[e.plan]; ok {
-		rank = numberOf(float64(plan.Rank))
+		e.rank = numberOf(float64(plan.Rank))
 	}
-	return &rank
+	return &e.rank
 }
 
 // compare applies the operator: true if any element of the attribute satisfies it. not_in is the one that a missing

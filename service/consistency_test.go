@@ -27,8 +27,14 @@ func anyFlag(key string, kind ruleset.Kind) *rapid.Generator[ruleset.Flag] {
 			f.Rules = []ruleset.Rule{{Serve: "on"}}
 		case 1:
 			f.Rules = []ruleset.Rule{{Percent: &ruleset.Percent{Serve: "on", Share: ruleset.Share(rapid.IntRange(0, 100_000).Draw(t, "share"))}}}
+			if kind == ruleset.Migration {
+				f.Rules[0].Percent.Unit = ruleset.AttributeTenant
+			}
 		case 2:
 			f.Rules = when(key, "country", rapid.SampledFrom([]string{"DE", "FR"}).Draw(t, "country")).Rules
+			if kind == ruleset.Migration { // which asks for nothing that differs within a tenant
+				f.Rules = when(key, "plan", rapid.SampledFrom([]string{"free", "pro"}).Draw(t, "plan")).Rules
+			}
 		}
 		return f
 	})

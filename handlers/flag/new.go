@@ -144,6 +144,10 @@ func (p *newPage) read(rows []variantRow) (changes.FlagDocument, ruleset.Flag) {
 		if len(rows) > 0 {
 			f.Refuse("variants", "A boolean flag has the variants on and off. Empty these rows, or choose another type.")
 		}
+	} else if flag.Kind = doc.Kind; flag.Staged() {
+		if flag = flag.Filled(); len(rows) > 0 {
+			f.Refuse("variants", "A migration flag has the stages for variants. Empty these rows: it begins with off.")
+		}
 	} else {
 		setVariants(&flag, rows, f)
 	}

@@ -45,7 +45,8 @@ func newFrom(c *shell.Context) func(*shell.Form) any {
 func settingsFrom(c *shell.Context) func(*shell.Form) any {
 	return func(f *shell.Form) any {
 		page := settingsPage{FlagHead: headOf(c, "settings"), In: c.Param("env"), Form: f, Plans: planTyped(f)}
-		page.Variants.Fixed = f.Values.Has("boolean.off")
+		page.Variants.Fixed = f.Values.Has("boolean.otherwise")
+		page.Staged = page.Variants.Fixed && !f.Values.Has("boolean.off")
 		page.readRows()
 		for _, field := range []string{"boolean.off", "boolean.otherwise", "boolean.default"} {
 			choice := views.Choice{Value: f.Get(field), Label: f.Get(field)}

@@ -70,7 +70,7 @@ func (s *pages) overview(c *shell.Context, p place) (overviewPage, error) {
 	if p.flag == nil {
 		return page, nil
 	}
-	page.Previews = page.MayEdit && !p.flag.Archived && c.App.Previews()
+	page.Previews = page.MayEdit && !p.flag.Archived && !p.flag.Staged() && c.App.Previews()
 	page.Why.Form = shell.NewForm()
 	page.Says = says(c, p.in, p.flag)
 	page.Trouble = p.in.Revision().Malformed()[p.flag.Key]

@@ -18,7 +18,8 @@ type settingsPage struct {
 	In            string // title of the environment
 	Form          *shell.Form
 	Variants      variantsPart
-	Choices       []views.Choice // a boolean's variants
+	Staged        bool           // its variants are the stages, of which only otherwise is chosen here
+	Choices       []views.Choice // a boolean's variants, or the stages
 	OffChoices    []views.Choice // those of them that are false
 	Prerequisites []prerequisiteRow
 	Flags         []string // that can be required
@@ -47,7 +48,7 @@ func openSettings(c *shell.Context) (settingsPage, place, error) {
 	p.Tab = "settings"
 	flag := p.flag.Flag
 	page := settingsPage{FlagHead: p.FlagHead, In: p.in.Title, Plans: planChoices(p.in), Trouble: flag.Malformed,
-		Variants: variantsPart{Rows: rowsOf(flag), Fixed: flag.Type == ruleset.Boolean}}
+		Variants: variantsPart{Rows: rowsOf(flag), Fixed: flag.Type == ruleset.Boolean || flag.Staged()}, Staged: flag.Staged()}
 	if t := tierOf(p.in, p.flag); t.gone(p.in) {
 		page.Plans = append(page.Plans, views.Choice{Value: t.Required, Label: t.Required + " (there is no such plan)"})
 	}
@@ -56,7 +57,7 @@ func openSettings(c *shell.Context) (settingsPage, place, error) {
 	if flag.ClientVisible {
 		page.Form.Set("client_visible", "on")
 	}
-	for _, v := range variantsOf(flag) {
+	for _, v := range flag.AllVariants() {
 		page.Choices = append(page.Choices, views.Choice{Value: v.Name, Label: v.Name})
 		if strings.TrimSpace(string(v.Value)) == "false" {
 			page.OffChoices = append(page.OffChoices, views.Choice{Value: v.Name, Label: v.Name})
@@ -140,7 +141,10 @@ func (p *settingsPage) read(flag *ruleset.Flag) {
 	f := p.Form
 	flag.Malformed = "" // what could not be read is replaced, as the page says
 	flag.TierRequired, flag.ClientVisible = tierRead(f), f.On("client_visible")
-	if p.Variants.Fixed {
+	if p.Staged {
+		flag.Variants, flag.Otherwise = nil, f.Get("boolean.otherwise")
+		*flag = flag.Filled()
+	} else if p.Variants.Fixed {
 		flag.Off = kept(flag.Off, f.Get("boolean.off"))
 		flag.Otherwise = kept(flag.Otherwise, f.Get("boolean.otherwise"))
 		flag.Default = kept(flag.Default, f.Get("boolean.default"))
@@ -199,7 +203,7 @@ func settingsConflict(p place, state string, theirs, yours ruleset.Flag) views.C
 	return views.Conflict{What: p.About.Name + " in " + p.in.Title, Lines: []views.ConflictLine{
 		line("Variants", func(f ruleset.Flag) string {
 			var b strings.Builder
-			for _, v := range variantsOf(f) {
+			for _, v := range f.AllVariants() {
 				fmt.Fprintf(&b, "%s: %s\n", v.Name, v.Value)
 			}
 			return strings.TrimSpace(b.String())

@@ -74,7 +74,9 @@ func askFor(c *shell.Context, a act) (switchPage, place, error) {
 		a.change(&after.Flag)
 		page.Will = says(c, p.in, &after)
 	}
-	page.Held = holders(p.flag, time.Now())
+	if !p.flag.Staged() { // whose overrides step back too
+		page.Held = holders(p.flag, time.Now())
+	}
 	if len(page.Held) > listed {
 		page.Held, page.More = page.Held[:listed], len(page.Held)-listed
 	}

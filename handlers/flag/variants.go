@@ -30,19 +30,11 @@ type variantsPart struct {
 // rowsOf are a flag's variants as they are edited.
 func rowsOf(flag ruleset.Flag) []variantRow {
 	var rows []variantRow
-	for _, v := range variantsOf(flag) {
+	for _, v := range flag.AllVariants() {
 		rows = append(rows, variantRow{Name: v.Name, Value: written(flag.Type, v.Value),
 			Off: v.Name == served(flag, flag.Off), Otherwise: v.Name == served(flag, flag.Otherwise), Default: v.Name == served(flag, flag.Default)})
 	}
 	return rows
-}
-
-// variantsOf are a flag's variants, those that a boolean flag has by itself included.
-func variantsOf(flag ruleset.Flag) []ruleset.Variant {
-	if len(flag.Variants) == 0 && flag.Type == ruleset.Boolean {
-		return []ruleset.Variant{{Name: "on", Value: json.RawMessage("true")}, {Name: "off", Value: json.RawMessage("false")}}
-	}
-	return flag.Variants
 }
 
 // served is the variant that is meant by a name that may be left empty.

@@ -82,7 +82,19 @@ func (act act) submit(c *shell.Context) error {
 		// That page says by whom, when and why; for a flag that is not killed, what is set.
 		return c.Done(fmt.Sprintf(act.already, key, act.titleOf(c)), "flags", key, environment, act.path)
 	}
-	return c.Done(fmt.Sprintf(act.done, key, act.titleOf(c)), "flags", key, environment)
+	return c.Done(fmt.Sprintf(act.doneTo(c, key), key, act.titleOf(c)), "flags", key, environment)
+}
+
+// doneTo says what was done; a migration's kill steps it back.
+func (act act) doneTo(c *shell.Context, key string) string {
+	in, err := c.Environment()
+	if err != nil || !act.kills {
+		return act.done
+	}
+	if flag, ok := in.Flag(key); ok && flag.Staged() {
+		return "The kill of %s in %s steps everybody back to shadow at most, on every instance. The original counts, and both sides stay written."
+	}
+	return act.done
 }
 
 // doKill never waits for an approval.

@@ -11,6 +11,7 @@ import (
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 // page is what both acts show. While the database cannot be reached, it is the form alone.
@@ -27,6 +28,7 @@ type page struct {
 	Overrides int                 // that give somebody something other than what is served when off
 	Some      []*catalog.Override // the first of them
 	Impact    *shell.Impact       // of the act, if it would change anything
+	Then      string              // where a kill leads a migration; empty for any other flag, which is off
 	Comes     []string            // what decides once the kill is lifted, in the order in which it is asked
 }
 
@@ -58,6 +60,7 @@ func (p *page) read(c *shell.Context) error {
 	p.Known, p.Where = true, p.State().Environment
 	p.overridden(time.Now())
 	p.Comes = comes(p.Settings, c.Zone())
+	p.Then = afterKill(p.Settings.Flag, c.Zone())
 	if !p.Settings.Killed {
 		return nil
 	}
@@ -111,9 +114,22 @@ func (p *page) overridden(now time.Time) {
 // More is how many overrides are not listed.
 func (p page) More() int { return p.Overrides - len(p.Some) }
 
+// afterKill says which stages a kill leads a migration to.
+func afterKill(flag ruleset.Flag, zone *time.Location) string {
+	if !flag.Staged() {
+		return ""
+	}
+	flag.Killed = true
+	return words.FlagIn(flag, time.Now(), zone)
+}
+
 // comes says what decides the flag when it is not killed.
 func comes(flag *catalog.Flag, zone *time.Location) []string {
 	switch {
+	case flag.Staged():
+		lifted := flag.Flag
+		lifted.Killed = false
+		return []string{words.FlagIn(lifted, time.Now(), zone)}
 	case flag.Malformed != "":
 		return []string{"It cannot be read (" + flag.Malformed + "), so everybody gets “" + variant(flag.Default) + "”."}
 	case flag.Archived:

@@ -11,7 +11,6 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/middleware"
-	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
 )
 
@@ -70,13 +69,14 @@ func ask(c *shell.Context) (page, error) {
 	return p, nil
 }
 
-// variantsOf are the flag's variants, those that a boolean has by itself included.
+// variantsOf are the flag's variants, those that a boolean has by itself included. A migration's stages cannot be tried by
+// one person: all of a tenant must meet the same database.
 func variantsOf(flag *catalog.Flag) (choices []views.Choice) {
-	for _, v := range flag.Variants {
-		choices = append(choices, views.Choice{Value: v.Name, Label: v.Name})
+	if flag.Staged() {
+		return nil
 	}
-	if len(choices) == 0 && flag.Type == ruleset.Boolean {
-		choices = []views.Choice{{Value: "on", Label: "on"}, {Value: "off", Label: "off"}}
+	for _, v := range flag.AllVariants() {
+		choices = append(choices, views.Choice{Value: v.Name, Label: v.Name})
 	}
 	return choices
 }

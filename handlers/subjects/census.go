@@ -150,11 +150,9 @@ func reasonOf(d ruleset.Detail, flag *catalog.Flag) reason {
 
 // variantsOf names a flag's variants in their order.
 func variantsOf(flag *catalog.Flag) []string {
-	if len(flag.Variants) == 0 && flag.Type == ruleset.Boolean {
-		return []string{"on", "off"}
-	}
-	names := make([]string, len(flag.Variants))
-	for i, v := range flag.Variants {
+	variants := flag.AllVariants()
+	names := make([]string, len(variants))
+	for i, v := range variants {
 		names[i] = v.Name
 	}
 	return names

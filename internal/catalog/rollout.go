@@ -32,6 +32,8 @@ func (f *Flag) Rollout(now time.Time) Rollout {
 		return Archived
 	case f.Killed:
 		return Killed
+	case f.Staged():
+		return stagedRollout(f.StagesServed())
 	case !f.Enabled:
 		return Off
 	}
@@ -63,6 +65,17 @@ func (f *Flag) Rollout(now time.Time) Rollout {
 		return Partial
 	}
 	return verdict(some, scheduled)
+}
+
+// stagedRollout is how far a migration has come: disabled too, since that steps it back and does not end it.
+func stagedRollout(served ruleset.StageSet) Rollout {
+	switch {
+	case served.Is(ruleset.StageOff):
+		return Off
+	case served.Is(ruleset.StageComplete):
+		return Everyone
+	}
+	return Partial
 }
 
 func verdict(some, scheduled bool) Rollout {

@@ -71,8 +71,8 @@ func complete(env changes.EnvironmentDocument, from *sources, unreadable map[str
 	return def
 }
 
-// anybody stands for a condition that is not known.
-var anybody = ruleset.Condition{Attribute: ruleset.AttributeUser, Operator: ruleset.Exists}
+// anybody stands for a condition that is not known. Any flag may ask for the tenant, even one of a migration.
+var anybody = ruleset.Condition{Attribute: ruleset.AttributeTenant, Operator: ruleset.Exists}
 
 // assumptions add to a definition what it refers to. Keys that nothing can have are not added, so that Compile
 // reports them.

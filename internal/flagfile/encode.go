@@ -113,11 +113,11 @@ func (e *encoder) encodeFlags() []*node {
 	definitions := map[string]map[string]*ruleset.Flag{}
 	for _, env := range e.environments {
 		for i := range env.Definition.Flags {
-			f := &env.Definition.Flags[i]
+			f := env.Definition.Flags[i].Filled()
 			if definitions[f.Key] == nil {
 				definitions[f.Key] = map[string]*ruleset.Flag{}
 			}
-			definitions[f.Key][env.Name] = f
+			definitions[f.Key][env.Name] = &f
 		}
 	}
 	var out []*node
@@ -145,7 +145,10 @@ func (e *encoder) encodeFlag(d changes.FlagDocument, in map[string]*ruleset.Flag
 	b.date("keep_until", d.KeepUntil)
 	b.text("salt", d.Salt)
 	f := &flag{document: d, common: shared(in)}
-	b.shareable(shareable{}, f.common)
+	if f.common.variants == nil {
+		f.common.variants = f.unsaid().variants
+	}
+	b.shareable(f.unsaid(), f.common)
 	entries := e.sub()
 	entries.node.block = true
 	for _, env := range e.environments {
@@ -163,6 +166,14 @@ func (e *encoder) encodeFlag(d changes.FlagDocument, in map[string]*ruleset.Flag
 		b.set("environments", entries.node)
 	}
 	return b.node
+}
+
+// unsaid are the parts of a flag that hold where the file says nothing of them.
+func (f *flag) unsaid() (s shareable) {
+	if global := (ruleset.Flag{Kind: f.document.Kind, Type: f.document.Type}); global.Staged() {
+		s.variants = global.AllVariants()
+	}
+	return s
 }
 
 // shared are the parts of a flag that are the same in all its environments. The others are left empty.

@@ -14,11 +14,14 @@ func entryNode(root builder, d ruleset.Flag, f *flag) *node {
 	b := root.sub()
 	b.node.block = true
 	base := f.in(f.common)
+	present := base // where nothing but otherwise is said
+	present.Otherwise = d.Otherwise
+	present = present.Filled()
 	b.yes("enabled", d.Enabled)
 	b.yes("killed", d.Killed)
 	b.shareable(f.common, shareableOf(d))
 	for _, special := range []struct{ name, is, without string }{
-		{"off", d.Off, base.Off}, {"otherwise", d.Otherwise, base.Otherwise}, {"default", d.Default, base.Default},
+		{"off", d.Off, present.Off}, {"otherwise", d.Otherwise, base.Otherwise}, {"default", d.Default, present.Default},
 	} {
 		if special.is != special.without {
 			b.text(special.name, special.is)

@@ -141,7 +141,7 @@ func (f *flag) in(s shareable) ruleset.Flag {
 	if f.document.Type == ruleset.Boolean {
 		out.Off, out.Otherwise, out.Default = "off", "off", "off"
 	}
-	return out
+	return out.Filled()
 }
 
 // implied is what the flag is in an environment for which it has no entry: off, which is the first variant, of a
@@ -174,6 +174,10 @@ func (p place) readEntry(n *node, of *flag) ruleset.Flag {
 			*variant = f.variant(name)
 		}
 	}
+	present := out.Filled()
+	f.refuseFree("off", out.Off, present.Off)
+	f.refuseFree("default", out.Default, present.Default)
+	out = present
 	for _, item := range f.list("prerequisites") {
 		out.Prerequisites = append(out.Prerequisites, p.readPrerequisite(item))
 	}
@@ -181,4 +185,11 @@ func (p place) readEntry(n *node, of *flag) ruleset.Flag {
 		out.Rules = append(out.Rules, p.readRule(item, i))
 	}
 	return out
+}
+
+// refuseFree refuses a variant of a migration flag that is not free to be another than the present stage.
+func (f fields) refuseFree(name, given, present string) {
+	if n := f.value(name); n != nil && given != present {
+		f.spoil(n, "%s of a migration flag is always the present stage, which is what otherwise says (%s): leave it out", name, present)
+	}
 }

@@ -220,19 +220,23 @@ func drawFlag(t *rapid.T, d *changes.Document, key string) {
 	if rapid.Bool().Draw(t, "reviewed") {
 		doc.KeepUntil = &removal
 	}
+	if doc.Kind == ruleset.Migration && doc.Type != ruleset.Boolean {
+		doc.Type = ruleset.String
+	}
 	d.Flags = append(d.Flags, doc)
-	common := drawShareable(t, doc.Type)
+	common := drawShareable(t, doc)
 	for i := range d.Environments {
 		s := common
 		if rapid.IntRange(0, 3).Draw(t, "own") == 0 {
-			s = drawShareable(t, doc.Type)
+			s = drawShareable(t, doc)
 		}
 		def := &d.Environments[i].Definition
 		def.Flags = append(def.Flags, drawState(t, doc, s))
 	}
 }
 
-func drawShareable(t *rapid.T, of ruleset.Type) shareable {
+func drawShareable(t *rapid.T, doc changes.FlagDocument) shareable {
+	of := doc.Type
 	s := shareable{tierRequired: rapid.SampledFrom([]string{"", "plan-0", "elsewhere"}).Draw(t, "tier"),
 		clientVisible: rapid.Bool().Draw(t, "visible"), archived: rapid.IntRange(0, 5).Draw(t, "archived") == 0}
 	value := map[ruleset.Type]*rapid.Generator[string]{
@@ -250,6 +254,12 @@ func drawShareable(t *rapid.T, of ruleset.Type) shareable {
 	}
 	if of == ruleset.Boolean && rapid.Bool().Draw(t, "implied") {
 		s.variants = nil
+	}
+	if doc.Kind == ruleset.Migration {
+		s.tierRequired = ""
+		if of == ruleset.String {
+			s.variants = (&flag{document: doc}).unsaid().variants
+		}
 	}
 	return s
 }
@@ -270,6 +280,12 @@ func drawState(t *rapid.T, doc changes.FlagDocument, s shareable) ruleset.Flag {
 	}
 	f.Enabled, f.Killed = rapid.Bool().Draw(t, "enabled"), rapid.Bool().Draw(t, "killed")
 	f.Otherwise, f.Default = variant.Draw(t, "otherwise"), variant.Draw(t, "default")
+	if doc.Kind == ruleset.Migration {
+		for range rapid.IntRange(0, 2).Draw(t, "rules") {
+			f.Rules = append(f.Rules, drawStep(t, variant))
+		}
+		return f.Filled()
+	}
 	if rapid.Bool().Draw(t, "prerequisite") {
 		f.Prerequisites = []ruleset.Prerequisite{{Flag: "elsewhere", Variant: rapid.SampledFrom([]string{"on", "off", "5"}).Draw(t, "required")}}
 	}
@@ -277,6 +293,16 @@ func drawState(t *rapid.T, doc changes.FlagDocument, s shareable) ruleset.Flag {
 		f.Rules = append(f.Rules, drawRule(t, names))
 	}
 	return f
+}
+
+// drawStep draws a rule of a migration flag.
+func drawStep(t *rapid.T, variant *rapid.Generator[string]) ruleset.Rule {
+	serve := variant.Draw(t, "serve")
+	when := rapid.SampledFrom([]*ruleset.Condition{nil, {Attribute: "tenant", Operator: ruleset.In, Values: []string{"acme", "5"}}, {Segment: "elsewhere"}}).Draw(t, "when")
+	if rapid.Bool().Draw(t, "whole") {
+		return ruleset.Rule{Name: maybe(t, texts()), When: when, Serve: serve}
+	}
+	return ruleset.Rule{When: when, Percent: &ruleset.Percent{Unit: "tenant", Serve: serve, Share: ruleset.Share(rapid.Uint32Range(0, 100_000).Draw(t, "share"))}}
 }
 
 func drawRule(t *rapid.T, names []string) ruleset.Rule {

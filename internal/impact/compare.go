@@ -75,10 +75,7 @@ func variantsOf(f *ruleset.Flag) []ruleset.Variant {
 	if f == nil {
 		return nil
 	}
-	if len(f.Variants) == 0 && f.Type == ruleset.Boolean {
-		return []ruleset.Variant{{Name: "on", Value: json.RawMessage("true")}, {Name: "off", Value: json.RawMessage("false")}}
-	}
-	return f.Variants
+	return f.AllVariants()
 }
 
 func sides(variants []ruleset.Variant) []Side {

@@ -16,6 +16,7 @@ import (
 // 25 % to 50 %". Equal settings have no lines; different ones have at least one.
 func FlagDiff(was, is ruleset.Flag, zone *time.Location) []string {
 	d := differ{zone: zone}
+	was, is = was.Filled(), is.Filled()
 	d.value("kind", string(was.Kind), string(is.Kind))
 	d.value("type", string(was.Type), string(is.Type))
 	d.value("salt", was.Salt, is.Salt)
@@ -24,9 +25,13 @@ func FlagDiff(was, is ruleset.Flag, zone *time.Location) []string {
 	d.value("archived", was.Archived, is.Archived)
 	d.value("client-visible", was.ClientVisible, is.ClientVisible)
 	d.value("tier required", was.TierRequired, is.TierRequired)
-	d.value("off", was.Off, is.Off)
+	if !was.Staged() || !is.Staged() {
+		d.value("off", was.Off, is.Off)
+	}
 	d.value("otherwise", was.Otherwise, is.Otherwise)
-	d.value("default", was.Default, is.Default)
+	if was.Kind != ruleset.Migration || is.Kind != ruleset.Migration { // else it is what otherwise says
+		d.value("default", was.Default, is.Default)
+	}
 	d.malformed(was.Malformed, is.Malformed)
 	d.variants(was.Variants, is.Variants)
 	d.prerequisites(was.Prerequisites, is.Prerequisites)

@@ -63,6 +63,7 @@ func facts(content any, zone *time.Location) []fact {
 }
 
 func flagFacts(flag ruleset.Flag, zone *time.Location) []fact {
+	flag = flag.Filled()
 	var variants, requires, rules []string
 	for _, v := range flag.Variants {
 		variants = append(variants, v.Name+": "+short(string(v.Value)))
@@ -81,6 +82,6 @@ func flagFacts(flag ruleset.Flag, zone *time.Location) []fact {
 		rules = append(rules, "It cannot be read: "+flag.Malformed)
 	}
 	return []fact{{"Enabled", Plain(flag.Enabled)}, {"Killed", Plain(flag.Killed)}, {"Archived", Plain(flag.Archived)}, {"Client-visible", Plain(flag.ClientVisible)},
-		{"Plan required", flag.TierRequired}, {"Variants", strings.Join(variants, "\n")}, {"Off", Variant(flag, flag.Off)}, {"Otherwise", Variant(flag, flag.Otherwise)},
-		{"Default", Variant(flag, flag.Default)}, {"Requires", strings.Join(requires, "\n")}, {"Rules", strings.Join(rules, "\n")}}
+		{"Plan required", flag.TierRequired}, {"Variants", strings.Join(variants, "\n")}, {"Off", offOf(flag)}, {"Otherwise", Variant(flag, flag.Otherwise)},
+		{"Default", defaultOf(flag)}, {"Requires", strings.Join(requires, "\n")}, {"Rules", strings.Join(rules, "\n")}}
 }

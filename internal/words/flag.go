@@ -11,10 +11,13 @@ import (
 // FlagIn says what a flag does in an environment, such as "On for 25 % of users in segment germany, otherwise off." Cases
 // come in the order in which values are decided; shares that move are as they are now.
 func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+	flag = flag.Filled()
 	off := Variant(flag, flag.Off)
 	switch {
 	case flag.Archived:
 		return "Archived: it is served to nobody, and what the code falls back to holds."
+	case flag.Staged():
+		return stages(flag, now, zone)
 	case flag.Killed:
 		return "Killed: " + off + " for everybody, without exception, until the kill is lifted."
 	case flag.Malformed != "":

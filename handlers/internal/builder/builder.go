@@ -149,13 +149,11 @@ func New(variants []string, segments []Option, attributes []string, zone *time.L
 	return &Builder{Variants: variants, Segments: segments, Attributes: attributes, Zone: zone, Errors: map[string]string{}}
 }
 
-// Variants are the names of a flag's variants; a boolean's are on and off.
+// Variants are the names of a flag's variants; a boolean's are on and off, a staged one's the stages.
 func Variants(flag ruleset.Flag) []string {
-	if len(flag.Variants) == 0 && flag.Type == ruleset.Boolean {
-		return []string{"on", "off"}
-	}
-	names := make([]string, len(flag.Variants))
-	for i, v := range flag.Variants {
+	variants := flag.AllVariants()
+	names := make([]string, len(variants))
+	for i, v := range variants {
 		names[i] = v.Name
 	}
 	return names
