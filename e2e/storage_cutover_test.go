@@ -372,8 +372,12 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		s.publishes(s.to("clients", "shadow"))
 		s.syncs("clients")
 		s.publishes(s.to("clients", "live"))
-		s.stops(changes.CutoverSteps, s.rollsBack(then, changes.Scope{}).Edits...)
-		s.publishes(s.rollsBack(then+1, changes.Scope{}).Edits...)
+		further, err := s.changes.RollbackEdits(t.Context(), prod, then, changes.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stops(changes.CutoverSteps, further.Edits...)
+		s.rollsBack(then+1, changes.Scope{})
 		if f := s.flag("clients"); f.Otherwise != "shadow" {
 			t.Errorf("it is at %s", f.Otherwise)
 		}
