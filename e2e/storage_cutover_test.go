@@ -398,7 +398,7 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		_, err := s.changes.Request(t.Context(), prod, ann, changes.Content{Reason: "a test", Steps: []changes.Planned{{Edits: []changes.Edit{s.to("clients", "live")}}}}, true)
 		s.refusedBy(changes.CutoverNotSynced, err)
 		s.syncs("clients")
-		r := s.approves(s.asks(s.to("clients", "live")), abe)
+		r := s.approves(s.asks(s.gives("clients", "shadow", servesTenants("live", "acme"))), abe)
 		row := s.progress("clients")
 		row.State = models.CutoverFailed
 		if _, err := s.store.PutCutoverProgress(t.Context(), row); err != nil {
