@@ -81,6 +81,9 @@ var stepBackCases = map[string]func(*testing.T, *storage){
 		if f := s.flag("clients"); !f.Killed || f.Otherwise != "rampdown" {
 			t.Errorf("it is %+v", f)
 		}
+		if again, err := s.changes.KillWould(t.Context(), prod, "clients"); err != nil || len(again.Lines) != 1 || !strings.Contains(again.Lines[0], "stay there") {
+			t.Errorf("killed again: %+v, %v", again, err)
+		}
 	},
 	"a kill works in every stage before, and on settings that cannot be read": func(t *testing.T, s *storage) {
 		for _, stage := range []string{"off", "dualwrite", "shadow"} {
