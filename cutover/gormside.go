@@ -210,3 +210,21 @@ func (t *gormTable) remove(ctx context.Context, keys []string) error {
 	}
 	return nil
 }
+
+// ahead is how far the numbers that one side gives are ahead of the other's, which may go on giving numbers to the rows of
+// other tenants.
+const ahead = 1_000_000
+
+// advance lets a side that begins to number rows itself begin behind those that were copied. SQLite does so anyway.
+func (t *gormTable) advance(ctx context.Context) error {
+	if t.db.Name() != "postgres" || len(t.fields) != 1 || t.kinds[0] != keyNumber {
+		return nil
+	}
+	column, table := t.quote(t.fields[0].DBName), t.quote(t.schema.Table)
+	err := DB(ctx, t.db).Exec("SELECT setval(s, m + ?) FROM (SELECT coalesce(max("+column+"), 0) AS m FROM "+table+") AS rows,"+
+		" pg_get_serial_sequence(?, ?) AS s WHERE s IS NOT NULL AND coalesce(pg_sequence_last_value(s::regclass), 0) < m", ahead, table, t.fields[0].DBName).Error
+	if err != nil {
+		return fmt.Errorf("number rows of %s: %w", t.schema.Table, err)
+	}
+	return nil
+}

@@ -138,7 +138,7 @@ func (r Router) Initialize(db *gorm.DB) error {
 		if all.tables[old.schema.Table] != nil || old.schema.Table != newer.schema.Table {
 			return fmt.Errorf("route tables: %s is named twice, or called %s on the new side", old.schema.Table, newer.schema.Table)
 		}
-		all.tables[old.schema.Table] = &route{routes: all, entity: table.Entity, name: table.Entity.Name(), sides: [2]*gormTable{old, newer}}
+		all.add(table.Entity, [2]*gormTable{old, newer})
 	}
 	wrapped := &pool{base: db.ConnPool, routes: all}
 	db.ConnPool, db.Statement.ConnPool = wrapped, wrapped
@@ -149,19 +149,46 @@ func (r Router) Initialize(db *gorm.DB) error {
 type routes struct {
 	Router
 	tables map[string]*route
+	groups []*group
 	bases  [2]gorm.ConnPool // the sides' connections
 
 	comparisons chan struct{} // a place for each that runs
 }
 
-// route is one table. Sides are numbered: 0 is the old, 1 the new.
-type route struct {
-	routes  *routes
+// group is the tables of one entity. They are on one side.
+type group struct {
 	entity  Located
 	name    string
-	sides   [2]*gormTable
+	routes  []*route
 	settled settled
 	paused  pause
+}
+
+// route is one table. Sides are numbered: 0 is the old, 1 the new.
+type route struct {
+	*group
+	all   *routes
+	marks string // the name of its rows in the sides' stores
+	sides [2]*gormTable
+}
+
+// add adds a table. The rows of an entity's first table have the entity's name.
+func (r *routes) add(entity Located, sides [2]*gormTable) {
+	var g *group
+	for _, known := range r.groups {
+		if known.name == entity.Name() {
+			g = known
+		}
+	}
+	name := entity.Name()
+	if g == nil {
+		g = &group{entity: entity, name: name}
+		r.groups = append(r.groups, g)
+	} else {
+		name += "/" + sides[0].schema.Table
+	}
+	added := &route{group: g, all: r, marks: name, sides: sides}
+	g.routes, r.tables[sides[0].schema.Table] = append(g.routes, added), added
 }
 
 func sideOf(stage ruleset.Stage) int {

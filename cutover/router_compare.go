@@ -80,7 +80,7 @@ func (r *route) ask(ctx context.Context, c Comparison, authority int, args []any
 		var answers [2][]string
 		for _, side := range []int{1 - authority, authority} {
 			var err error
-			if answers[side], err = answer(ctx, r.routes.bases[side], c.Query, args); err != nil {
+			if answers[side], err = answer(ctx, r.all.bases[side], c.Query, args); err != nil {
 				c.Err = err
 				return c
 			}

@@ -13,19 +13,22 @@ import (
 	"gorm.io/gorm"
 )
 
-// Repair copies all that is marked, on either side, of the tables that a connection's Router routes. Somebody has to call it
-// again and again.
+// Repair copies all that is marked, on either side, of the tables that a connection's Router routes, and takes tenants to the
+// side where their stage has put them. Somebody has to call it again and again.
 func Repair(ctx context.Context, db *gorm.DB) error {
 	wrapped, ok := db.ConnPool.(*pool)
 	if !ok {
 		return errors.New("the connection has no cutover.Router")
 	}
 	var problems []error
-	for _, r := range wrapped.routes.tables {
-		for side := range r.sides {
-			if err := r.drain(ctx, side); err != nil {
-				problems = append(problems, fmt.Errorf("repair %s: %w", r.name, err))
+	for _, g := range wrapped.routes.groups {
+		for side := range 2 {
+			if err := g.drain(ctx, side); err != nil {
+				problems = append(problems, fmt.Errorf("repair %s: %w", g.name, err))
 			}
+		}
+		if err := g.follow(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("move %s: %w", g.name, err))
 		}
 	}
 	return errors.Join(problems...)
@@ -43,13 +46,13 @@ func (r *route) copyNow(ctx context.Context, from int, marked map[string]bool) {
 		return
 	}
 	// Even if the request was cut off after its commit.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.routes.Patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.all.Patience)
 	defer cancel()
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(marked)), 1000) {
 		if err := r.copy(ctx, from, keys); err != nil {
-			r.paused.set(time.Now(), r.routes.Patience)
-			if r.routes.Failed != nil {
-				r.routes.Failed(r.name, err)
+			r.paused.set(time.Now(), r.all.Patience)
+			if r.all.Failed != nil {
+				r.all.Failed(r.name, err)
 			}
 			return
 		}
@@ -62,11 +65,11 @@ func (r *route) copy(ctx context.Context, side int, keys []string) error {
 	from, to := r.sides[side], r.sides[1-side]
 	var marks []Mark
 	err := to.store.Within(ctx, func(ctx context.Context) error {
-		has, err := to.store.Numbers(ctx, r.name, keys)
+		has, err := to.store.Numbers(ctx, r.marks, keys)
 		if err != nil {
 			return err
 		}
-		if marks, err = from.store.MarkedAmong(ctx, r.name, keys); err != nil || len(marks) == 0 {
+		if marks, err = from.store.MarkedAmong(ctx, r.marks, keys); err != nil || len(marks) == 0 {
 			return err
 		}
 		keys = keys[:0:0]
@@ -76,9 +79,9 @@ func (r *route) copy(ctx context.Context, side int, keys []string) error {
 		return r.overwrite(ctx, from, to, ascending(keys), has)
 	})
 	if err != nil {
-		return fmt.Errorf("copy %d rows of %s: %w", len(keys), r.name, err)
+		return fmt.Errorf("copy %d rows of %s: %w", len(keys), r.marks, err)
 	}
-	return from.store.Unmark(ctx, r.name, marks)
+	return from.store.Unmark(ctx, r.marks, marks)
 }
 
 // overwrite writes rows with their numbers, and removes those that are gone.
@@ -103,13 +106,13 @@ func (r *route) overwrite(ctx context.Context, from, to *gormTable, keys []strin
 		return err
 	}
 	maps.DeleteFunc(numbers, func(key string, n Number) bool { return has[key] == n })
-	return to.store.SetNumbers(ctx, r.name, numbers)
+	return to.store.SetNumbers(ctx, r.marks, numbers)
 }
 
 // picture reads rows with their numbers, which were the same before and after. It holds nothing.
 func (r *route) picture(ctx context.Context, from *gormTable, rows any, keys []string) (map[string]Number, error) {
 	for {
-		before, err := from.store.Numbers(ctx, r.name, keys)
+		before, err := from.store.Numbers(ctx, r.marks, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +120,7 @@ func (r *route) picture(ctx context.Context, from *gormTable, rows any, keys []s
 		if err := from.get(ctx, rows, keys); err != nil {
 			return nil, err
 		}
-		after, err := from.store.Numbers(ctx, r.name, keys)
+		after, err := from.store.Numbers(ctx, r.marks, keys)
 		if err != nil || maps.Equal(before, after) {
 			return after, err
 		}

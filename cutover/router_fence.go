@@ -25,7 +25,7 @@ func (s *settled) on(tenant string, side int) { s.sides.Store(tenant, side) }
 func (s *settled) forget(tenant string)       { s.sides.Delete(tenant) }
 
 // open returns the side whose door is open for a tenant: the authority by its stage, unless somebody follows a newer revision.
-func (r *route) open(ctx context.Context, tenant string, at Location) (side int, err error) {
+func (r *group) open(ctx context.Context, tenant string, at Location) (side int, err error) {
 	side = sideOf(at.Stage)
 	if r.settled.is(tenant, side) {
 		return side, nil
@@ -55,7 +55,7 @@ func (newerError) Error() string { return ErrMoved.Error() }
 func (newerError) Unwrap() error { return ErrMoved }
 
 // change opens a side for a tenant, or for all of them, and closes the other before.
-func (r *route) change(ctx context.Context, tenant string, to int, revision int64) error {
+func (r *group) change(ctx context.Context, tenant string, to int, revision int64) error {
 	doors, err := r.doors(ctx, to, tenant)
 	if err != nil {
 		return err
@@ -73,6 +73,11 @@ func (r *route) change(ctx context.Context, tenant string, to int, revision int6
 		if err := r.drain(ctx, 1-to); err != nil {
 			return err
 		}
+		for _, table := range r.routes {
+			if err := table.sides[to].advance(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.setDoor(ctx, to, door{d.Tenant, revision, to}); err != nil {
 			return err
 		}
@@ -81,8 +86,8 @@ func (r *route) change(ctx context.Context, tenant string, to int, revision int6
 }
 
 // doors are a tenant's door, or all, as a side knows them. At first the old side is open.
-func (r *route) doors(ctx context.Context, side int, tenant string) (doors []door, err error) {
-	db := r.sides[side].db
+func (r *group) doors(ctx context.Context, side int, tenant string) (doors []door, err error) {
+	db := r.routes[0].sides[side].db
 	err = DB(ctx, db).Exec("INSERT INTO cutover_doors (entity, tenant, revision, side) VALUES (?, ?, 0, 0) ON CONFLICT (entity, tenant) DO NOTHING", r.name, tenant).Error
 	if err == nil {
 		err = DB(ctx, db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND (tenant = ? OR ? = '') ORDER BY tenant", r.name, tenant, tenant).Scan(&doors).Error
@@ -91,8 +96,8 @@ func (r *route) doors(ctx context.Context, side int, tenant string) (doors []doo
 }
 
 // close closes the other side's door, and waits for the transactions inside: those of the tenant, and those of all tenants.
-func (r *route) close(ctx context.Context, d door) error {
-	from := r.sides[1-d.Side]
+func (r *group) close(ctx context.Context, d door) error {
+	from := r.routes[0].sides[1-d.Side]
 	return from.store.Within(ctx, func(ctx context.Context) error {
 		for _, tenant := range ascending([]string{"", d.Tenant}) {
 			if _, err := r.doors(ctx, 1-d.Side, tenant); err != nil {
@@ -117,27 +122,27 @@ func (r *route) close(ctx context.Context, d door) error {
 	})
 }
 
-func (r *route) setDoor(ctx context.Context, on int, d door) error {
-	return DB(ctx, r.sides[on].db).Exec("INSERT INTO cutover_doors (entity, tenant, revision, side) VALUES (?, ?, ?, ?)"+
+func (r *group) setDoor(ctx context.Context, on int, d door) error {
+	return DB(ctx, r.routes[0].sides[on].db).Exec("INSERT INTO cutover_doors (entity, tenant, revision, side) VALUES (?, ?, ?, ?)"+
 		" ON CONFLICT (entity, tenant) DO UPDATE SET revision = excluded.revision, side = excluded.side WHERE cutover_doors.revision <= excluded.revision",
 		r.name, d.Tenant, d.Revision, d.Side).Error
 }
 
-func (r *route) locked(side int, how string) string {
-	if r.sides[side].db.Name() != "postgres" {
+func (r *group) locked(side int, how string) string {
+	if r.routes[0].sides[side].db.Name() != "postgres" {
 		return "" // a transaction that writes holds the whole database
 	}
 	return " FOR " + how
 }
 
 // stays holds the door open until the transaction that ctx carries ends, if it may write. It is false if the door is closed.
-func (r *route) stays(ctx context.Context, side int, tenant string, writes bool) (bool, error) {
+func (r *group) stays(ctx context.Context, side int, tenant string, writes bool) (bool, error) {
 	held := ""
 	if writes {
 		held = r.locked(side, "SHARE")
 	}
 	var d []door
-	err := DB(ctx, r.sides[side].db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND tenant = ?"+held, r.name, tenant).Scan(&d).Error
+	err := DB(ctx, r.routes[0].sides[side].db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND tenant = ?"+held, r.name, tenant).Scan(&d).Error
 	if err != nil {
 		return false, fmt.Errorf("hold the side of %s: %w", r.name, err)
 	}
@@ -145,10 +150,19 @@ func (r *route) stays(ctx context.Context, side int, tenant string, writes bool)
 }
 
 // drain copies all that is marked on a side, each row once: a mark that is being made anew stays.
+func (r *group) drain(ctx context.Context, from int) error {
+	for _, table := range r.routes {
+		if err := table.drain(ctx, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *route) drain(ctx context.Context, from int) error {
 	for after := int64(0); ; {
 		var marks []Mark
-		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? ORDER BY serial LIMIT 1000", r.name, after).Scan(&marks).Error
+		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? ORDER BY serial LIMIT 1000", r.marks, after).Scan(&marks).Error
 		if err != nil || len(marks) == 0 {
 			return err
 		}
@@ -160,4 +174,29 @@ func (r *route) drain(ctx context.Context, from int) error {
 			return err
 		}
 	}
+}
+
+// follow takes all tenants that are known to the side of their stage, before anybody waits for it.
+func (r *group) follow(ctx context.Context) error {
+	doors, err := r.doors(ctx, 0, "")
+	if err != nil {
+		return err
+	}
+	for _, d := range doors {
+		at, err := r.entity.Locate(ctx, d.Tenant)
+		if errors.Is(err, ErrManyStages) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if at.Moving {
+			_, err = r.open(ctx, d.Tenant, at)
+		}
+		at.end()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

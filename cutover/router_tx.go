@@ -136,6 +136,14 @@ func (t *tx) prepare(ctx context.Context, s statement) (conn gorm.ConnPool, foll
 
 // attach finds the connection for a statement. The first statement begins the transaction.
 func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
+	if t.conn == nil && t.routes.New.Name() == "sqlite" {
+		// Inside the transaction, which will hold the whole database, no entity could change its side.
+		for table := range t.routes.tables {
+			if _, err := t.routes.sideOf(ctx, t.tenant, table); err != nil {
+				return nil, err
+			}
+		}
+	}
 	side, err := t.locate(ctx, s)
 	if err != nil {
 		return nil, err
@@ -256,7 +264,7 @@ func (t *tx) mark(ctx context.Context, r *route, keys []string) error {
 	}
 	ctx = t.inside(ctx, r)
 	for start := 0; start < len(keys); start += 1000 {
-		if err := r.sides[t.side].store.Mark(ctx, r.name, keys[start:min(start+1000, len(keys))]); err != nil {
+		if err := r.sides[t.side].store.Mark(ctx, r.marks, keys[start:min(start+1000, len(keys))]); err != nil {
 			return err
 		}
 	}

@@ -142,6 +142,10 @@ func TestEachWayToWriteReachesTheSidesOfItsStage(t *testing.T) {
 						w.begins("ann")
 						w.begins("bob")
 						w.equal()
+						if stage.New() {
+							w.clients.at("", ruleset.StageLive)
+							must(t, cutover.Repair(t.Context(), w.db))
+						}
 						w.clients.at("", stage)
 						must(t, write.do(w.db))
 						if seen := names(t, w.db); !slices.Equal(seen, write.want) {
@@ -186,7 +190,8 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 		"find":  func(db *gorm.DB) (string, error) { c := []client{{}}; err := db.Find(&c).Error; return c[0].Name, err },
 		"scan": func(db *gorm.DB) (string, error) {
 			c := struct{ Name string }{}
-			return c.Name, errors.Join(db.Model(&client{}).Scan(&c).Error, nil)
+			err := db.Model(&client{}).Scan(&c).Error
+			return c.Name, err
 		},
 		"row": func(db *gorm.DB) (name string, err error) {
 			err = db.Model(&client{}).Select("name").Row().Scan(&name)
@@ -202,8 +207,10 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 			}
 			return name, errors.Join(err, rows.Close())
 		},
-		"SQL": func(db *gorm.DB) (name string, err error) {
-			return name, db.Raw("SELECT name FROM clients").Scan(&name).Error
+		"SQL": func(db *gorm.DB) (string, error) {
+			name := ""
+			err := db.Raw("SELECT name FROM clients").Scan(&name).Error
+			return name, err
 		},
 		"count": func(db *gorm.DB) (string, error) {
 			var n int64
@@ -211,21 +218,9 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 			return map[int64]string{0: "old", 1: "new"}[n], err
 		},
 		"transaction": func(db *gorm.DB) (name string, err error) {
-			err = db.Transaction(func(tx *gorm.DB) error { return tx.Model(&client{}).Pluck("name", &name).Error })
+			err = db.Transaction(func(tx *gorm.DB) error { return tx.Model(&client{}).Select("name").Row().Scan(&name) })
 			return name, err
 		},
-	}
-	delete(reads, "scan")
-	delete(reads, "SQL")
-	reads["scan"] = func(db *gorm.DB) (string, error) {
-		c := struct{ Name string }{}
-		err := db.Model(&client{}).Scan(&c).Error
-		return c.Name, err
-	}
-	reads["SQL"] = func(db *gorm.DB) (string, error) {
-		name := ""
-		err := db.Raw("SELECT name FROM clients").Scan(&name).Error
-		return name, err
 	}
 	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
@@ -239,19 +234,8 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 					t.Errorf("at %s, %s gave %q, %v", stage, name, got, err)
 				}
 			}
-			if n := w.clients.calls.Load(); n != 0 && !stage.Compared() {
+			if n := w.clients.calls.Load(); n != 0 {
 				t.Errorf("at %s, %d calls were never ended", stage, n)
-			}
-			for stage.Compared() {
-				c := <-w.comparisons
-				if c.Equal || c.Err != nil || c.Old != 1 || c.New != 1 {
-					if c.Old+c.New != 2 || c.Err != nil {
-						t.Errorf("at %s the comparison was %+v", stage, c)
-					}
-				}
-				if len(w.comparisons) == 0 {
-					break
-				}
 			}
 		}
 	})

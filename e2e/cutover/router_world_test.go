@@ -128,10 +128,9 @@ func newWorld(t *testing.T, empty func() *gorm.DB, options ...func(*cutover.Rout
 func (w *world) router(db *gorm.DB, entity cutover.Located, options ...func(*cutover.Router)) {
 	w.t.Helper()
 	router := cutover.Router{
-		New:      w.fresh,
-		Tables:   []cutover.Table{{Model: &client{}, Entity: entity}, {Model: &note{}, Entity: entity}},
-		Compared: func(c cutover.Comparison) { w.comparisons <- c },
-		Failed:   func(string, error) { w.failed.Add(1) },
+		New:    w.fresh,
+		Tables: []cutover.Table{{Model: &client{}, Entity: entity}, {Model: &note{}, Entity: entity}},
+		Failed: func(string, error) { w.failed.Add(1) },
 	}
 	for _, option := range options {
 		option(&router)
@@ -183,6 +182,11 @@ func names(t *testing.T, side *gorm.DB) (found []string) {
 	t.Helper()
 	must(t, side.Model(&client{}).Order("name").Pluck("name", &found).Error)
 	return found
+}
+
+// compared makes a router tell the world of its comparisons.
+func (w *world) compared(r *cutover.Router) {
+	r.Compared = func(c cutover.Comparison) { w.comparisons <- c }
 }
 
 // second is another instance of the host, on the same databases.
