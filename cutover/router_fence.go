@@ -30,16 +30,26 @@ func (r *group) open(ctx context.Context, tenant string, at Location) (side int,
 	if r.settled.is(tenant, side) {
 		return side, nil
 	}
-	err = r.change(ctx, tenant, side, at.Revision)
-	if newer, ok := errors.AsType[newerError](err); ok {
-		return 1 - side, r.change(ctx, tenant, 1-side, newer.revision) // that side may not be open yet
+	to, revision := side, at.Revision
+	for range attempts {
+		err = r.change(ctx, tenant, to, revision)
+		if newer, ok := errors.AsType[newerError](err); ok {
+			to, revision = 1-to, newer.revision // where the other instance is, or will be in a moment
+			continue
+		}
+		break
 	}
 	if err != nil {
 		return 0, fmt.Errorf("move %s to its side: %w", r.name, err)
 	}
-	r.settled.on(tenant, side)
-	return side, nil
+	if to == side {
+		r.settled.on(tenant, side)
+	}
+	return to, nil
 }
+
+// attempts is how often a change of sides by another instance is followed at once.
+const attempts = 10
 
 // door is which side is open, as one side knows it.
 type door struct {

@@ -118,20 +118,32 @@ func (t *tx) prepare(ctx context.Context, s statement) (conn gorm.ConnPool, foll
 		if err == nil {
 			break
 		}
-		if !fresh || !errors.Is(err, ErrMoved) || attempt == 5 {
+		if !fresh || !errors.Is(err, ErrMoved) || attempt == attempts {
 			return nil, nil, err
 		}
 		// Nothing was done yet: it can begin on the other side as well.
-		if err := t.conn.(gorm.TxCommitter).Rollback(); err != nil {
+		if err := t.restart(); err != nil {
 			return nil, nil, err
 		}
-		t.conn = nil
 	}
 	if conn != t.conn {
 		return conn, nil, nil
 	}
 	followed, err = t.follow(s)
 	return conn, followed, err
+}
+
+// restart takes back the beginning.
+func (t *tx) restart() error {
+	if t.conn == nil {
+		return nil
+	}
+	for _, used := range t.entered {
+		used.at.end()
+	}
+	conn := t.conn
+	t.conn, t.entered = nil, nil
+	return conn.(gorm.TxCommitter).Rollback()
 }
 
 // attach finds the connection for a statement. The first statement begins the transaction.

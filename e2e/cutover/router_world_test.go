@@ -99,7 +99,7 @@ func (p *places) at(tenant string, stage ruleset.Stage) {
 
 // world is a host with two databases.
 type world struct {
-	t           *testing.T
+	t           testing.TB
 	db          *gorm.DB // the host's: the old side, routed
 	old, fresh  *gorm.DB // the sides themselves
 	clients     *places
@@ -107,7 +107,7 @@ type world struct {
 	failed      atomic.Int64
 }
 
-func newWorld(t *testing.T, empty func() *gorm.DB, options ...func(*cutover.Router)) *world {
+func newWorld(t testing.TB, empty func() *gorm.DB, options ...func(*cutover.Router)) *world {
 	t.Helper()
 	w := &world{t: t, db: empty(), fresh: empty(), clients: &places{name: "clients", stages: map[string]ruleset.Stage{}}, comparisons: make(chan cutover.Comparison, 100)}
 	for _, side := range []*gorm.DB{w.db, w.fresh} {
@@ -146,7 +146,7 @@ func (w *world) begins(name string) *client {
 }
 
 // rows are all rows of a side, as they are stored.
-func rows[V any](t *testing.T, side *gorm.DB) []V {
+func rows[V any](t testing.TB, side *gorm.DB) []V {
 	t.Helper()
 	found := []V{}
 	must(t, side.Unscoped().Order("1, 2").Find(&found).Error)
@@ -178,7 +178,7 @@ func (w *world) equal() {
 }
 
 // names are those that a side has, and that a reader sees.
-func names(t *testing.T, side *gorm.DB) (found []string) {
+func names(t testing.TB, side *gorm.DB) (found []string) {
 	t.Helper()
 	must(t, side.Model(&client{}).Order("name").Pluck("name", &found).Error)
 	return found
