@@ -153,6 +153,7 @@ type routes struct {
 	bases  [2]gorm.ConnPool // the sides' connections
 
 	comparisons chan struct{} // a place for each that runs
+	statements  statements
 }
 
 // group is the tables of one entity. They are on one side.

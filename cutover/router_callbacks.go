@@ -70,7 +70,7 @@ func (r *routes) attach(db *gorm.DB) {
 func (r *routes) alone(db *gorm.DB) {
 	tables := []string{db.Statement.Table}
 	if db.Statement.SQL.Len() > 0 {
-		tables = readStatement(db.Statement.SQL.String()).tables
+		tables = r.read(db.Statement.SQL.String()).tables
 	}
 	for _, table := range tables {
 		route := r.tables[table]

@@ -27,7 +27,7 @@ func (r *routes) compare(db *gorm.DB) {
 	route := r.tables[db.Statement.Table]
 	query := db.Statement.SQL.String()
 	if db.Statement.Table == "" {
-		if s := readStatement(query); len(s.tables) > 0 && s.verb == "SELECT" && !s.writes {
+		if s := r.read(query); len(s.tables) > 0 && s.verb == "SELECT" && !s.writes {
 			route = r.tables[s.tables[0]]
 		}
 	}
@@ -40,7 +40,7 @@ func (r *routes) compare(db *gorm.DB) {
 		return
 	}
 	args, fixed := freeze(db.Statement.Vars)
-	if s := readStatement(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") {
+	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") {
 		at.end()
 		return
 	}

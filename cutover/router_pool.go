@@ -32,7 +32,7 @@ func (p *pool) GetDBConn() (*sql.DB, error) {
 }
 
 func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s := readStatement(query)
+	s := p.routes.read(query)
 	if p.routes.write(s) != nil {
 		return p.execInTransaction(ctx, query, args)
 	}
@@ -74,7 +74,7 @@ func (p *pool) execInTransaction(ctx context.Context, query string, args []any) 
 }
 
 func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s := readStatement(query)
+	s := p.routes.read(query)
 	if moving, err := p.routes.moving(ctx, s); err != nil {
 		return nil, err
 	} else if moving {
@@ -88,7 +88,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 }
 
 func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s := readStatement(query)
+	s := p.routes.read(query)
 	moving, err := p.routes.moving(ctx, s)
 	side, other := p.routes.locate(ctx, p.routes.Tenant(ctx), s)
 	if err != nil || other != nil || moving {

@@ -41,7 +41,7 @@ func (t *tx) PrepareContext(context.Context, string) (*sql.Stmt, error) { return
 func (t *tx) StmtContext(_ context.Context, stmt *sql.Stmt) *sql.Stmt { return stmt }
 
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s := readStatement(query)
+	s := t.routes.read(query)
 	if t.conn == nil && t.savepoint(s, query) {
 		return driver.RowsAffected(0), nil
 	}
@@ -91,7 +91,7 @@ func (t *tx) savepoint(s statement, query string) bool {
 }
 
 func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s := readStatement(query)
+	s := t.routes.read(query)
 	conn, followed, err := t.prepare(ctx, s)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 }
 
 func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	conn, followed, err := t.prepare(ctx, readStatement(query))
+	conn, followed, err := t.prepare(ctx, t.routes.read(query))
 	if err != nil || followed != nil {
 		return refused(t.routes.bases[0])
 	}

@@ -1,6 +1,10 @@
 package cutover
 
-import "strings"
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
 // statement is what can be told about an SQL statement without its database: what it does, and the tables it names. Tables
 // behind views, functions and triggers are not seen.
@@ -13,7 +17,35 @@ type statement struct {
 	writes    bool // INSERT, UPDATE or DELETE anywhere
 }
 
-// read looks at a statement's words. Text and comments are not looked into.
+// statements remembers what was read: a host has few statements, and their values are not in them.
+type statements struct {
+	known sync.Map
+	count atomic.Int64
+}
+
+// Of what is remembered: how many statements, and how long they are.
+const (
+	maxStatements = 4096
+	maxRemembered = 4096
+)
+
+func (r *routes) read(sql string) statement {
+	if known, ok := r.statements.known.Load(sql); ok {
+		return *known.(*statement)
+	}
+	s := readStatement(sql)
+	if len(sql) > maxRemembered {
+		return s
+	}
+	if r.statements.count.Add(1) > maxStatements { // values are in them after all
+		r.statements.known.Clear()
+		r.statements.count.Store(0)
+	}
+	r.statements.known.Store(strings.Clone(sql), &s)
+	return s
+}
+
+// readStatement looks at a statement's words. Text and comments are not looked into.
 func readStatement(sql string) (s statement) {
 	var before, last string  // the words before this one, in capitals
 	var expect, listing bool // a table comes next; it may come after a comma
