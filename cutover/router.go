@@ -192,7 +192,7 @@ func (r *routes) add(entity Located, sides [2]*gormTable) {
 	g.routes, r.tables[sides[0].schema.Table] = append(g.routes, added), added
 }
 
-func sideOf(stage ruleset.Stage) int {
+func sideAt(stage ruleset.Stage) int {
 	if stage.New() {
 		return 1
 	}
@@ -203,7 +203,7 @@ func sideOf(stage ruleset.Stage) int {
 func (r *routes) locate(ctx context.Context, tenant string, s statement) (side int, err error) {
 	var seen [2]bool
 	for _, table := range s.tables {
-		on, err := r.sideOf(ctx, tenant, table)
+		on, err := r.sideAt(ctx, tenant, table)
 		if err != nil {
 			return 0, err
 		}
@@ -215,8 +215,8 @@ func (r *routes) locate(ctx context.Context, tenant string, s statement) (side i
 	return side, nil
 }
 
-// sideOf finds the side of a table. That of a table on the move is open when it returns.
-func (r *routes) sideOf(ctx context.Context, tenant, table string) (int, error) {
+// sideAt finds the side of a table. That of a table on the move is open when it returns.
+func (r *routes) sideAt(ctx context.Context, tenant, table string) (int, error) {
 	route := r.tables[table]
 	if route == nil {
 		return 0, nil
@@ -227,7 +227,7 @@ func (r *routes) sideOf(ctx context.Context, tenant, table string) (int, error) 
 	}
 	defer at.end()
 	if !at.Moving {
-		return sideOf(at.Stage), nil
+		return sideAt(at.Stage), nil
 	}
 	return route.open(ctx, tenant, at)
 }

@@ -89,8 +89,8 @@ func (r *routes) alone(db *gorm.DB) {
 }
 
 const (
-	began   = "cutover:began"
-	waiting = "cutover:waiting"
+	beganHere  = "cutover:began"
+	awaitsKeys = "cutover:awaitsKeys"
 )
 
 // begin gives a write of a table on the move its transaction, where GORM would not.
@@ -108,12 +108,12 @@ func (r *routes) begin(db *gorm.DB) {
 	at.end()
 	if at.Moving {
 		db.Statement.ConnPool = conn.begin(db.Statement.Context, nil)
-		db.InstanceSet(began, conn)
+		db.InstanceSet(beganHere, conn)
 	}
 }
 
 func (r *routes) finish(db *gorm.DB) {
-	conn, ok := db.InstanceGet(began)
+	conn, ok := db.InstanceGet(beganHere)
 	if !ok {
 		return
 	}
@@ -138,7 +138,7 @@ func (r *routes) expect(db *gorm.DB) {
 	}
 	at.end()
 	if at.Moving && route.returnKeys(db.Statement) {
-		db.InstanceSet(waiting, db.Statement.Context)
+		db.InstanceSet(awaitsKeys, db.Statement.Context)
 		db.Statement.Context = context.WithValue(db.Statement.Context, collected{}, true)
 	}
 }
@@ -173,12 +173,12 @@ func (r *route) returnKeys(stmt *gorm.Statement) bool {
 
 // collect marks the rows whose keys a statement returned.
 func (r *routes) collect(db *gorm.DB) {
-	before, ok := db.InstanceGet(waiting)
+	before, ok := db.InstanceGet(awaitsKeys)
 	if !ok {
 		return
 	}
 	db.Statement.Context = before.(context.Context)
-	db.Statement.Settings.Delete(fmt.Sprintf("%p", db.Statement) + waiting)
+	db.Statement.Settings.Delete(fmt.Sprintf("%p", db.Statement) + awaitsKeys)
 	t, route := db.Statement.ConnPool.(*tx), r.tables[db.Statement.Table]
 	if db.Error != nil {
 		return

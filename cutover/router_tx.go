@@ -151,7 +151,7 @@ func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
 	if t.conn == nil && t.routes.New.Name() == "sqlite" {
 		// Inside the transaction, which will hold the whole database, no entity could change its side.
 		for table := range t.routes.tables {
-			if _, err := t.routes.sideOf(ctx, t.tenant, table); err != nil {
+			if _, err := t.routes.sideAt(ctx, t.tenant, table); err != nil {
 				return nil, err
 			}
 		}
@@ -178,7 +178,7 @@ func (t *tx) locate(ctx context.Context, s statement) (side int, err error) {
 	for _, table := range s.tables {
 		on := t.side
 		if t.entered[t.routes.tables[table]] == nil {
-			if on, err = t.routes.sideOf(ctx, t.tenant, table); err != nil {
+			if on, err = t.routes.sideAt(ctx, t.tenant, table); err != nil {
 				return 0, err
 			}
 		}
@@ -234,7 +234,7 @@ func (t *tx) enter(s statement) error {
 // stay makes sure that a table is on the transaction's side, and stays there.
 func (t *tx) stay(r *route, at Location) error {
 	if !at.Moving {
-		if sideOf(at.Stage) != t.side {
+		if sideAt(at.Stage) != t.side {
 			return fmt.Errorf("%s: %w", r.name, ErrMoved)
 		}
 		return nil
