@@ -60,9 +60,9 @@ type Located interface {
 	// Name is the entity's name in the sides' stores.
 	Name() string
 
-	// Locate returns where the entity is for a tenant, "" for all tenants together. It is asked for each statement, so it
-	// only looks at memory.
-	Locate(ctx context.Context, tenant string) (Location, error)
+	// Locate returns where the entity is for a tenant, "" for all tenants together, who have to be at one stage to be
+	// written and on one side to be read: ErrManyStages. It is asked for each statement, so it only looks at memory.
+	Locate(ctx context.Context, tenant string, writing bool) (Location, error)
 }
 
 // Location is where an entity is for a tenant, during one statement or one transaction.
@@ -203,7 +203,7 @@ func sideAt(stage ruleset.Stage) int {
 func (r *routes) locate(ctx context.Context, tenant string, s statement) (side int, err error) {
 	var seen [2]bool
 	for _, table := range s.tables {
-		on, err := r.sideAt(ctx, tenant, table)
+		on, err := r.tableSide(ctx, tenant, table, !s.asks())
 		if err != nil {
 			return 0, err
 		}
@@ -215,13 +215,13 @@ func (r *routes) locate(ctx context.Context, tenant string, s statement) (side i
 	return side, nil
 }
 
-// sideAt finds the side of a table. That of a table on the move is open when it returns.
-func (r *routes) sideAt(ctx context.Context, tenant, table string) (int, error) {
+// tableSide finds the side of a table. That of a table on the move is open when it returns.
+func (r *routes) tableSide(ctx context.Context, tenant, table string, writing bool) (int, error) {
 	route := r.tables[table]
 	if route == nil {
 		return 0, nil
 	}
-	at, err := route.locate(ctx, tenant)
+	at, err := route.locate(ctx, tenant, writing)
 	if err != nil {
 		return 0, err
 	}
@@ -232,8 +232,8 @@ func (r *routes) sideAt(ctx context.Context, tenant, table string) (int, error) 
 	return route.open(ctx, tenant, at)
 }
 
-func (r *route) locate(ctx context.Context, tenant string) (Location, error) {
-	at, err := r.entity.Locate(ctx, tenant)
+func (r *route) locate(ctx context.Context, tenant string, writing bool) (Location, error) {
+	at, err := r.entity.Locate(ctx, tenant, writing)
 	if err != nil {
 		return at, fmt.Errorf("%s: %w", r.name, err)
 	}

@@ -77,7 +77,7 @@ func (r *routes) alone(db *gorm.DB) {
 		if route == nil {
 			continue
 		}
-		at, err := route.locate(db.Statement.Context, r.Tenant(db.Statement.Context))
+		at, err := route.locate(db.Statement.Context, r.Tenant(db.Statement.Context), false)
 		if err == nil {
 			at.end()
 		}
@@ -101,7 +101,7 @@ func (r *routes) begin(db *gorm.DB) {
 	if !ok || route == nil || !db.SkipDefaultTransaction || db.DryRun || db.Error != nil || isDirect(db) {
 		return
 	}
-	at, err := route.locate(db.Statement.Context, r.Tenant(db.Statement.Context))
+	at, err := route.locate(db.Statement.Context, r.Tenant(db.Statement.Context), true)
 	if db.AddError(err) != nil {
 		return
 	}
@@ -132,7 +132,7 @@ func (r *routes) expect(db *gorm.DB) {
 	if !ok || route == nil || db.Error != nil || db.DryRun || db.Statement.Schema == nil {
 		return
 	}
-	at, err := route.locate(t.ctx, t.tenant)
+	at, err := route.locate(t.ctx, t.tenant, true)
 	if db.AddError(err) != nil {
 		return
 	}

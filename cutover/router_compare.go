@@ -35,7 +35,7 @@ func (r *routes) compare(db *gorm.DB) {
 		return
 	}
 	tenant := r.Tenant(db.Statement.Context)
-	at, err := route.locate(db.Statement.Context, tenant)
+	at, err := route.locate(db.Statement.Context, tenant, false)
 	if err != nil {
 		return
 	}

@@ -193,7 +193,7 @@ func (r *group) follow(ctx context.Context) error {
 		return err
 	}
 	for _, d := range doors {
-		at, err := r.entity.Locate(ctx, d.Tenant)
+		at, err := r.entity.Locate(ctx, d.Tenant, false)
 		if errors.Is(err, ErrManyStages) {
 			continue
 		}

@@ -45,7 +45,7 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 
 // write is the first table that a statement which is more than a question names, if it is routed.
 func (r *routes) write(s statement) *route {
-	if len(s.tables) == 0 || s.verb == "SELECT" && !s.writes {
+	if len(s.tables) == 0 || s.asks() {
 		return nil
 	}
 	return r.tables[s.tables[0]]
@@ -57,7 +57,7 @@ func (r *routes) moving(ctx context.Context, s statement) (bool, error) {
 	if route == nil {
 		return false, nil
 	}
-	at, err := route.locate(ctx, r.Tenant(ctx))
+	at, err := route.locate(ctx, r.Tenant(ctx), true)
 	if err == nil {
 		at.end()
 	}

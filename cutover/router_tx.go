@@ -30,6 +30,7 @@ type tx struct {
 // attendance is how a transaction uses a table.
 type attendance struct {
 	at     Location
+	writes bool            // it has been written, or may be
 	marked map[string]bool // keys of rows that were written
 }
 
@@ -151,7 +152,7 @@ func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
 	if t.conn == nil && t.routes.New.Name() == "sqlite" {
 		// Inside the transaction, which will hold the whole database, no entity could change its side.
 		for table := range t.routes.tables {
-			if _, err := t.routes.sideAt(ctx, t.tenant, table); err != nil {
+			if _, err := t.routes.tableSide(ctx, t.tenant, table, false); err != nil && !errors.Is(err, ErrManyStages) {
 				return nil, err
 			}
 		}
@@ -161,7 +162,7 @@ func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
 		return nil, err
 	}
 	if t.conn != nil && t.side != side {
-		if s.verb == "SELECT" && !s.writes && !s.locking {
+		if s.asks() && !s.locking {
 			return t.routes.bases[side], nil
 		}
 		return nil, fmt.Errorf("%s %v in a transaction on the other side: %w", s.verb, s.tables, ErrTwoSides)
@@ -178,7 +179,7 @@ func (t *tx) locate(ctx context.Context, s statement) (side int, err error) {
 	for _, table := range s.tables {
 		on := t.side
 		if t.entered[t.routes.tables[table]] == nil {
-			if on, err = t.routes.sideAt(ctx, t.tenant, table); err != nil {
+			if on, err = t.routes.tableSide(ctx, t.tenant, table, !s.asks()); err != nil {
 				return 0, err
 			}
 		}
@@ -215,10 +216,10 @@ func (t *tx) begin(side int) (err error) {
 func (t *tx) enter(s statement) error {
 	for _, table := range s.tables {
 		route := t.routes.tables[table]
-		if route == nil || t.entered[route] != nil {
+		if route == nil || t.entered[route] != nil && (t.entered[route].writes || s.asks()) {
 			continue
 		}
-		at, err := route.locate(t.ctx, t.tenant)
+		at, err := route.locate(t.ctx, t.tenant, !s.asks())
 		if err != nil {
 			return err
 		}
@@ -226,7 +227,10 @@ func (t *tx) enter(s statement) error {
 			at.end()
 			return err
 		}
-		t.entered[route] = &attendance{at: at, marked: map[string]bool{}}
+		if before := t.entered[route]; before != nil {
+			before.at.end()
+		}
+		t.entered[route] = &attendance{at: at, writes: !s.asks(), marked: map[string]bool{}}
 	}
 	return nil
 }

@@ -17,6 +17,9 @@ type statement struct {
 	writes    bool // INSERT, UPDATE or DELETE anywhere
 }
 
+// asks reports whether a statement changes nothing.
+func (s statement) asks() bool { return s.verb == "SELECT" && !s.writes }
+
 // statements remembers what was read: a host has few statements, and their values are not in them.
 type statements struct {
 	known sync.Map

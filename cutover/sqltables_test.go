@@ -39,14 +39,14 @@ func TestTheTablesOfAStatementAreFound(t *testing.T) {
 				got = append(got, name)
 			}
 		}
-		if is, wanted := words1(strings.Join(got, " ")), words1(want); !slices.Equal(is, wanted) {
+		if is, wanted := sorted(strings.Join(got, " ")), sorted(want); !slices.Equal(is, wanted) {
 			t.Errorf("%s\nis %v, not %v", sql, is, wanted)
 		}
 	}
 }
 
-// words1 are the words of a line, in order: facts come in none.
-func words1(line string) []string { return slices.Sorted(slices.Values(strings.Fields(line))) }
+// sorted are the words of a line, sorted: what is told of a statement has no order.
+func sorted(line string) []string { return slices.Sorted(slices.Values(strings.Fields(line))) }
 
 func FuzzReadingAStatementEnds(f *testing.F) {
 	f.Add(`SELECT "a" FROM 'b`)
@@ -64,8 +64,8 @@ type atStage struct {
 	Location
 }
 
-func (a atStage) Name() string                                     { return a.name }
-func (a atStage) Locate(context.Context, string) (Location, error) { return a.Location, nil }
+func (a atStage) Name() string                                           { return a.name }
+func (a atStage) Locate(context.Context, string, bool) (Location, error) { return a.Location, nil }
 
 // What finding the side of a read costs, with 100 tables that are on the move.
 func BenchmarkRoutingARead(b *testing.B) {

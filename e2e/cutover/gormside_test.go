@@ -59,7 +59,7 @@ func TestKeysAreInTheOrderOfTheRows(t *testing.T) {
 			for range rand.IntN(4) {
 				slug.WriteString(letters[rand.IntN(len(letters))])
 			}
-			n := note{ClientID: []int64{-1 << 63, -20, -3, 0, 4, 1<<63 - 1}[rand.IntN(6)], Slug: fmt.Sprint(slug.String(), i)}
+			n := note{ClientID: []int64{-1 << 63, -20, -3, 0, 4, 1<<63 - 1}[rand.IntN(6)], Slug: fmt.Sprint(slug.String(), "/", i)}
 			notes, keys = append(notes, n), append(keys, key(n))
 		}
 		must(t, side.Put(t.Context(), notes))

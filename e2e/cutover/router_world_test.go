@@ -75,7 +75,7 @@ type places struct {
 
 func (p *places) Name() string { return p.name }
 
-func (p *places) Locate(_ context.Context, tenant string) (cutover.Location, error) {
+func (p *places) Locate(_ context.Context, tenant string, _ bool) (cutover.Location, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	stage, ok := p.stages[tenant]
