@@ -125,7 +125,7 @@ func (r Router) Initialize(db *gorm.DB) error {
 	if r.Patience == 0 {
 		r.Patience = time.Second
 	}
-	all := &routes{Router: r, tables: map[string]*route{}, bases: [2]gorm.ConnPool{db.ConnPool, direct(r.New).ConnPool}, comparisons: make(chan struct{}, comparing)}
+	all := &routes{Router: r, tables: map[string]*tableRoute{}, bases: [2]gorm.ConnPool{db.ConnPool, direct(r.New).ConnPool}, comparisons: make(chan struct{}, comparing)}
 	for _, table := range r.Tables {
 		old, err := newGORMTable(db, table.Model)
 		if err != nil {
@@ -148,7 +148,7 @@ func (r Router) Initialize(db *gorm.DB) error {
 // routes is a Router at work.
 type routes struct {
 	Router
-	tables map[string]*route
+	tables map[string]*tableRoute
 	groups []*group
 	bases  [2]gorm.ConnPool // the sides' connections
 
@@ -160,13 +160,13 @@ type routes struct {
 type group struct {
 	entity  Located
 	name    string
-	routes  []*route
+	routes  []*tableRoute
 	settled settled
 	paused  pause
 }
 
-// route is one table. Sides are numbered: 0 is the old, 1 the new.
-type route struct {
+// tableRoute is one table. Sides are numbered: 0 is the old, 1 the new.
+type tableRoute struct {
 	*group
 	all   *routes
 	marks string // the name of its rows in the sides' stores
@@ -188,7 +188,7 @@ func (r *routes) add(entity Located, sides [2]*gormTable) {
 	} else {
 		name += "/" + sides[0].schema.Table
 	}
-	added := &route{group: g, all: r, marks: name, sides: sides}
+	added := &tableRoute{group: g, all: r, marks: name, sides: sides}
 	g.routes, r.tables[sides[0].schema.Table] = append(g.routes, added), added
 }
 
@@ -232,7 +232,7 @@ func (r *routes) tableSide(ctx context.Context, tenant, table string, writing bo
 	return route.open(ctx, tenant, at)
 }
 
-func (r *route) locate(ctx context.Context, tenant string, writing bool) (Location, error) {
+func (r *tableRoute) locate(ctx context.Context, tenant string, writing bool) (Location, error) {
 	at, err := r.entity.Locate(ctx, tenant, writing)
 	if err != nil {
 		return at, fmt.Errorf("%s: %w", r.name, err)

@@ -144,7 +144,7 @@ func (r *routes) expect(db *gorm.DB) {
 }
 
 // returnKeys adds the primary key to what a statement returns, if it returns anything.
-func (r *route) returnKeys(stmt *gorm.Statement) bool {
+func (r *tableRoute) returnKeys(stmt *gorm.Statement) bool {
 	existing, returns := stmt.Clauses["RETURNING"]
 	returning, _ := existing.Expression.(clause.Returning)
 	if !returns {
@@ -192,7 +192,7 @@ func (r *routes) collect(db *gorm.DB) {
 }
 
 // keysIn are the keys of the rows that GORM has read. It is false if there may be others.
-func (r *route) keysIn(stmt *gorm.Statement) (keys []string, all bool) {
+func (r *tableRoute) keysIn(stmt *gorm.Statement) (keys []string, all bool) {
 	add := func(row reflect.Value) {
 		if key, set := r.keyOf(stmt.Context, reflect.Indirect(row)); set {
 			keys = append(keys, key)
@@ -213,7 +213,7 @@ func (r *route) keysIn(stmt *gorm.Statement) (keys []string, all bool) {
 }
 
 // oneRow reports whether a statement's condition named the row's primary key.
-func (r *route) oneRow(stmt *gorm.Statement) bool {
+func (r *tableRoute) oneRow(stmt *gorm.Statement) bool {
 	where, _ := stmt.Clauses["WHERE"].Expression.(clause.Where)
 	named := 0
 	for _, expression := range where.Exprs {
@@ -232,7 +232,7 @@ func (r *route) oneRow(stmt *gorm.Statement) bool {
 }
 
 // keyOf is the key of a row that is a struct, or a map.
-func (r *route) keyOf(ctx context.Context, row reflect.Value) (key string, set bool) {
+func (r *tableRoute) keyOf(ctx context.Context, row reflect.Value) (key string, set bool) {
 	table := r.sides[0]
 	for row.Kind() == reflect.Interface || row.Kind() == reflect.Pointer {
 		row = row.Elem()

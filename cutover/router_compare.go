@@ -75,7 +75,7 @@ func freeze(vars []any) (args []any, ok bool) {
 }
 
 // ask compares both sides' answers. They may differ while a write is on its way: so a difference is looked at again.
-func (r *route) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
+func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
 	for attempt := range 3 {
 		var answers [2][]string
 		for _, side := range []int{1 - authority, authority} {

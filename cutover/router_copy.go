@@ -41,7 +41,7 @@ func (p *pause) on(now time.Time) bool                  { return now.UnixNano() 
 func (p *pause) set(now time.Time, after time.Duration) { p.until.Store(now.Add(after).UnixNano()) }
 
 // copyNow copies rows after their commit. Whatever happens, the request goes on: what was not copied is marked.
-func (r *route) copyNow(ctx context.Context, from int, marked map[string]bool) {
+func (r *tableRoute) copyNow(ctx context.Context, from int, marked map[string]bool) {
 	if r.paused.on(time.Now()) {
 		return
 	}
@@ -61,7 +61,7 @@ func (r *route) copyNow(ctx context.Context, from int, marked map[string]bool) {
 
 // copy makes those of the rows that are marked on one side the same on the other. Two copies of a row are made one after the
 // other, since they hold the other side's numbers; each looks at the row after that.
-func (r *route) copy(ctx context.Context, side int, keys []string) error {
+func (r *tableRoute) copy(ctx context.Context, side int, keys []string) error {
 	from, to := r.sides[side], r.sides[1-side]
 	var marks []Mark
 	err := to.store.Within(ctx, func(ctx context.Context) error {
@@ -85,7 +85,7 @@ func (r *route) copy(ctx context.Context, side int, keys []string) error {
 }
 
 // overwrite writes rows with their numbers, and removes those that are gone.
-func (r *route) overwrite(ctx context.Context, from, to *gormTable, keys []string, has map[string]Number) error {
+func (r *tableRoute) overwrite(ctx context.Context, from, to *gormTable, keys []string, has map[string]Number) error {
 	rows := reflect.New(reflect.SliceOf(from.schema.ModelType))
 	numbers, err := r.picture(ctx, from, rows.Interface(), keys)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *route) overwrite(ctx context.Context, from, to *gormTable, keys []strin
 }
 
 // picture reads rows with their numbers, which were the same before and after. It holds nothing.
-func (r *route) picture(ctx context.Context, from *gormTable, rows any, keys []string) (map[string]Number, error) {
+func (r *tableRoute) picture(ctx context.Context, from *gormTable, rows any, keys []string) (map[string]Number, error) {
 	for {
 		before, err := from.store.Numbers(ctx, r.marks, keys)
 		if err != nil {

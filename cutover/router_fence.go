@@ -169,7 +169,7 @@ func (r *group) drain(ctx context.Context, from int) error {
 	return nil
 }
 
-func (r *route) drain(ctx context.Context, from int) error {
+func (r *tableRoute) drain(ctx context.Context, from int) error {
 	for after := int64(0); ; {
 		var marks []Mark
 		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? ORDER BY serial LIMIT 1000", r.marks, after).Scan(&marks).Error

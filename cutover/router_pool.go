@@ -44,7 +44,7 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 }
 
 // write is the first table that a statement which is more than a question names, if it is routed.
-func (r *routes) write(s statement) *route {
+func (r *routes) write(s statement) *tableRoute {
 	if len(s.tables) == 0 || s.asks() {
 		return nil
 	}

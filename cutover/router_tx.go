@@ -24,7 +24,7 @@ type tx struct {
 	conn       gorm.ConnPool // nil until the side is known
 	side       int
 	savepoints []string               // asked for before the side was known
-	entered    map[*route]*attendance // the tables that stay where they are until the end
+	entered    map[*tableRoute]*attendance // the tables that stay where they are until the end
 }
 
 // attendance is how a transaction uses a table.
@@ -64,7 +64,7 @@ func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 }
 
 // renames reports whether an update may change keys: then the old ones could not be told.
-func (r *route) renames(s statement, query string) bool {
+func (r *tableRoute) renames(s statement, query string) bool {
 	if s.verb != "UPDATE" {
 		return false
 	}
@@ -112,7 +112,7 @@ func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 }
 
 // prepare finds the connection for a statement, and the table whose rows it writes if they have to be followed.
-func (t *tx) prepare(ctx context.Context, s statement) (conn gorm.ConnPool, followed *route, err error) {
+func (t *tx) prepare(ctx context.Context, s statement) (conn gorm.ConnPool, followed *tableRoute, err error) {
 	for attempt := 0; ; attempt++ {
 		fresh := t.conn == nil
 		conn, err = t.attach(ctx, s)
@@ -203,7 +203,7 @@ func (t *tx) begin(side int) (err error) {
 	if err != nil {
 		return err
 	}
-	t.conn, t.side, t.entered = conn, side, map[*route]*attendance{}
+	t.conn, t.side, t.entered = conn, side, map[*tableRoute]*attendance{}
 	for _, savepoint := range t.savepoints {
 		if _, err := conn.ExecContext(t.ctx, savepoint); err != nil {
 			return err
@@ -236,7 +236,7 @@ func (t *tx) enter(s statement) error {
 }
 
 // stay makes sure that a table is on the transaction's side, and stays there.
-func (t *tx) stay(r *route, at Location) error {
+func (t *tx) stay(r *tableRoute, at Location) error {
 	if !at.Moving {
 		if sideAt(at.Stage) != t.side {
 			return fmt.Errorf("%s: %w", r.name, ErrMoved)
@@ -255,14 +255,14 @@ func (t *tx) stay(r *route, at Location) error {
 }
 
 // inside is a context whose statements of the side's store are made in this transaction.
-func (t *tx) inside(ctx context.Context, r *route) context.Context {
+func (t *tx) inside(ctx context.Context, r *tableRoute) context.Context {
 	session := r.sides[t.side].db.WithContext(ctx)
 	session.ConnPool, session.Statement.ConnPool = t.conn, t.conn
 	return context.WithValue(ctx, inTransaction{databaseOf(r.sides[t.side].db)}, session)
 }
 
 // follow returns the table that a statement writes, if its rows have to be marked.
-func (t *tx) follow(s statement) (*route, error) {
+func (t *tx) follow(s statement) (*tableRoute, error) {
 	route := t.routes.write(s)
 	if route == nil || !t.entered[route].at.Moving {
 		return nil, nil
@@ -274,7 +274,7 @@ func (t *tx) follow(s statement) (*route, error) {
 }
 
 // mark notes rows that were written.
-func (t *tx) mark(ctx context.Context, r *route, keys []string) error {
+func (t *tx) mark(ctx context.Context, r *tableRoute, keys []string) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -291,7 +291,7 @@ func (t *tx) mark(ctx context.Context, r *route, keys []string) error {
 }
 
 // returning makes a statement that writes, and returns the keys of the rows it wrote.
-func (r *route) returning(ctx context.Context, conn gorm.ConnPool, side int, query string, args []any) (keys []string, err error) {
+func (r *tableRoute) returning(ctx context.Context, conn gorm.ConnPool, side int, query string, args []any) (keys []string, err error) {
 	table := r.sides[side]
 	columns := make([]string, len(table.fields))
 	for i, field := range table.fields {

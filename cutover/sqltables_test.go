@@ -70,12 +70,12 @@ func (a atStage) Locate(context.Context, string, bool) (Location, error) { retur
 // What finding the side of a read costs, with 100 tables that are on the move.
 func BenchmarkRoutingARead(b *testing.B) {
 	const sql = `SELECT * FROM "table 42" WHERE tenant = $1 AND name LIKE $2 AND "table 42"."deleted_at" IS NULL ORDER BY "table 42"."id" LIMIT 20`
-	r := &routes{Router: Router{Tenant: TenantOf}, tables: map[string]*route{}}
+	r := &routes{Router: Router{Tenant: TenantOf}, tables: map[string]*tableRoute{}}
 	for i := range 100 {
 		name := fmt.Sprint("table ", i)
 		g := &group{entity: atStage{name, Location{Stage: ruleset.StageLive, Moving: true}}, name: name}
 		g.settled.on("", 1)
-		r.tables[name] = &route{group: g, all: r, marks: name}
+		r.tables[name] = &tableRoute{group: g, all: r, marks: name}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
