@@ -23,7 +23,7 @@ type tx struct {
 
 	conn       gorm.ConnPool // nil until the side is known
 	side       int
-	savepoints []string               // asked for before the side was known
+	savepoints []string                    // asked for before the side was known
 	entered    map[*tableRoute]*attendance // the tables that stay where they are until the end
 }
 

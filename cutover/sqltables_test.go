@@ -39,14 +39,14 @@ func TestTheTablesOfAStatementAreFound(t *testing.T) {
 				got = append(got, name)
 			}
 		}
-		if is, wanted := sorted(strings.Join(got, " ")), sorted(want); !slices.Equal(is, wanted) {
+		if is, wanted := sortedWords(strings.Join(got, " ")), sortedWords(want); !slices.Equal(is, wanted) {
 			t.Errorf("%s\nis %v, not %v", sql, is, wanted)
 		}
 	}
 }
 
-// sorted are the words of a line, sorted: what is told of a statement has no order.
-func sorted(line string) []string { return slices.Sorted(slices.Values(strings.Fields(line))) }
+// sortedWords are the words of a line, sorted: what is told of a statement has no order.
+func sortedWords(line string) []string { return slices.Sorted(slices.Values(strings.Fields(line))) }
 
 func FuzzReadingAStatementEnds(f *testing.F) {
 	f.Add(`SELECT "a" FROM 'b`)

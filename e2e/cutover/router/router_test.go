@@ -1,4 +1,4 @@
-package cutover_test
+package router_test
 
 import (
 	"database/sql"
