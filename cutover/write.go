@@ -200,6 +200,11 @@ func (w *write[Q, R, C, V]) run(ctx context.Context) error {
 func (w *write[Q, R, C, V]) applyFirst(ctx context.Context) error {
 	side, key, n := w.side(w.first), w.intent.Key, w.intent.Number
 	return w.within(ctx, w.first, func(ctx context.Context) error {
+		if stepped, err := side.Store.Step(ctx, w.config.Flag, key, n); err != nil {
+			return err
+		} else if stepped {
+			return side.Apply(ctx, key, w.change)
+		}
 		numbers, err := side.Store.Numbers(ctx, w.config.Flag, []string{key})
 		if err != nil {
 			return err

@@ -93,6 +93,13 @@ func (d *database) Numbers(ctx context.Context, entity string, keys []string) (m
 	return d.Store.Numbers(ctx, entity, keys)
 }
 
+func (d *database) Step(ctx context.Context, entity, key string, n int64) (bool, error) {
+	if d.mode.Load() == gone {
+		return false, errDown
+	}
+	return d.Store.Step(ctx, entity, key, n)
+}
+
 func (d *database) side() countersSide {
 	at := func(ctx context.Context) *gorm.DB { return cutover.DB(ctx, d.db).Table("counters") }
 	return countersSide{
