@@ -51,6 +51,7 @@ type database struct {
 	name  string
 	db    *gorm.DB
 	mode  atomic.Int32
+	ended atomic.Int32 // calls that hung to their end
 	calls *trace
 
 	afterCommit atomic.Pointer[func() error]                    // once: what a commit says
@@ -65,6 +66,7 @@ func (d *database) works(ctx context.Context) error {
 		panic("out of luck")
 	case hangs:
 		<-ctx.Done()
+		d.ended.Add(1)
 		return ctx.Err()
 	}
 	return nil
