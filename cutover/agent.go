@@ -105,7 +105,8 @@ const (
 	staging   = "stage"
 	repairing = "repair"
 	copying   = "copy"
-	marking   = "marks"
+	showing   = "progress"
+	stepping  = "step back"
 )
 
 // failed keeps why something does not go on; nil: it does.

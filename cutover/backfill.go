@@ -45,6 +45,9 @@ type copier struct {
 	shown time.Time
 	run   run
 	pace  pace
+
+	drained bool      // the last look found no marks, or copied all of them
+	walked  time.Time // when the verification came to the end of both sides; zero: not yet
 }
 
 // copies copies and compares what has to be, as long as ctx allows, and drains marks.
@@ -69,20 +72,21 @@ func (w *copier) turn(ctx context.Context) (more bool, err error) {
 	if held, err := w.hold(ctx); err != nil || !held {
 		return false, err
 	}
-	marksLeft, err := w.drain(ctx)
+	left, err := w.drain(ctx)
 	if err != nil {
-		w.show(ctx, true, err)
-		return false, fmt.Errorf("copy marked rows: %w", err)
-	}
-	progress, found, limits := w.known(w.m.key)
-	if !found || w.store == nil || !under(progress.State) {
-		return marksLeft > 0, nil
-	}
-	if more, err = w.step(ctx, progress, limits); err != nil && !errors.Is(err, errNotHeld) {
-		w.show(ctx, true, err)
+		err = fmt.Errorf("copy marked rows: %w", err)
+		w.show(ctx, err)
 		return false, err
 	}
-	return more || marksLeft > 0, nil
+	progress, found, limits := w.known(w.m.key)
+	if !found || !under(progress.State) {
+		return left, nil
+	}
+	if more, err = w.step(ctx, progress, limits); err != nil && !errors.Is(err, errNotHeld) {
+		w.show(ctx, err)
+		return false, err
+	}
+	return more || left, nil
 }
 
 // under reports whether a copy in that state goes on.
@@ -101,7 +105,7 @@ func (w *copier) hold(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if w.kept.IsZero() {
-		w.run = run{}
+		w.run, w.walked = run{}, time.Time{}
 		if state != "" {
 			if err := json.Unmarshal([]byte(state), &w.run); err != nil {
 				w.run = run{} // from the start: copying twice does no harm
@@ -121,19 +125,28 @@ func (w *copier) step(ctx context.Context, progress models.CutoverProgress, limi
 		}
 	}
 	if limits.Paused {
-		return false, w.show(ctx, false, nil)
+		return false, nil
 	}
 	w.pace.rate = limits.Rate
-	switch w.run.Phase {
+	phase := w.run.Phase
+	switch phase {
 	case models.CutoverCopying:
 		more, err = w.copyBatch(ctx)
 	case models.CutoverVerifying:
 		more, err = w.verifyBatch(ctx)
 	}
-	if err != nil {
-		return false, err
+	if err == nil && (w.run.Phase != phase || time.Since(w.shown) >= showRun) {
+		w.show(ctx, nil)
 	}
-	return more, w.show(ctx, !more, nil)
+	return more, err
+}
+
+// rows is how many rows are dealt with at once: not so many that keeping to the rate would take longer than a second.
+func (w *copier) rows() int {
+	if w.pace.rate <= 0 {
+		return w.batch
+	}
+	return int(min(int64(w.batch), w.pace.rate))
 }
 
 // start begins a copy once no instance writes one side alone any more.
@@ -149,6 +162,7 @@ func (w *copier) start(ctx context.Context, progress models.CutoverProgress) (bo
 		return false, err
 	}
 	now := models.At(w.flags.Now())
+	w.walked = time.Time{}
 	w.run = run{Since: progress.SinceRevision, Direction: progress.Direction, Phase: models.CutoverCopying, StartedAt: &now}
 	return true, w.keep(ctx)
 }
@@ -167,7 +181,8 @@ func (w *copier) keep(ctx context.Context) error {
 
 // copyBatch copies the next rows.
 func (w *copier) copyBatch(ctx context.Context) (more bool, err error) {
-	rows, err := w.m.moved.scan(ctx, w.run.fromNew(), w.run.After, w.batch)
+	limit := w.rows()
+	rows, err := w.m.moved.scan(ctx, w.run.fromNew(), w.run.After, limit)
 	if err != nil {
 		return false, fmt.Errorf("read the rows to copy: %w", err)
 	}
@@ -183,7 +198,7 @@ func (w *copier) copyBatch(ctx context.Context) (more bool, err error) {
 	if len(rows) > 0 {
 		w.run.After = rows[len(rows)-1].key
 	}
-	if len(rows) < w.batch {
+	if len(rows) < limit {
 		now := models.At(w.flags.Now())
 		w.run.Phase, w.run.After, w.run.CopiedAt, w.run.Total = models.CutoverVerifying, "", &now, w.run.Copied
 	}
@@ -211,25 +226,10 @@ func patiently(ctx context.Context, keys []string, do func(keys []string) (busy 
 	return nil
 }
 
-// drain copies rows that one side has and the other lacks, because somebody could not or need not write both.
-func (w *copier) drain(ctx context.Context) (left int64, err error) {
-	for _, newSide := range []bool{false, true} {
-		n, err := w.m.moved.drain(ctx, newSide, drainSome)
-		if err != nil {
-			return 0, err
-		}
-		left += n
-	}
-	w.m.mu.Lock()
-	w.m.waiting.marked = left
-	w.m.mu.Unlock()
-	return left, nil
-}
-
-// show tells the settings pages how far it is: now, or when that is due.
-func (w *copier) show(ctx context.Context, now bool, failure error) error {
-	if w.store == nil || w.run.Since == 0 || !now && time.Since(w.shown) < showRun {
-		return nil
+// show tells the settings pages how far it is. While the flag database is down, copying goes on unseen.
+func (w *copier) show(ctx context.Context, failure error) {
+	if w.run.Since == 0 {
+		return
 	}
 	w.shown = time.Now()
 	row := models.CutoverProgress{
@@ -240,14 +240,13 @@ func (w *copier) show(ctx context.Context, now bool, failure error) error {
 	if failure != nil {
 		row.Error = failure.Error()
 	}
+	ctx, cancel := context.WithTimeout(ctx, tellLimit)
+	defer cancel()
 	wanted, err := w.store.PutCutoverProgress(ctx, row)
-	if err != nil {
-		return fmt.Errorf("tell how far the copy is: %w", err)
+	if err == nil && (!wanted || w.run.Phase == models.CutoverDone) { // a stage was set that begins another copy or none, or it is over
+		err = w.read(ctx)
 	}
-	if !wanted { // a stage was set that begins another copy, or none
-		return w.read(ctx)
-	}
-	return nil
+	w.m.failed(showing, err)
 }
 
 // pace keeps copying within so many rows a second.

@@ -22,8 +22,8 @@ type moved interface {
 	// that others were writing.
 	mend(ctx context.Context, keys []string, fromNew bool) (different int, busy []string, err error)
 
-	// drain copies rows that were marked on a side, at most limit, and returns how many marks are left.
-	drain(ctx context.Context, newSide bool, limit int) (left int64, err error)
+	// kept is what a side's database keeps about its rows.
+	kept(newSide bool) Store
 
 	// repair resolves changes that are due, at most limit, and returns how many there were.
 	repair(ctx context.Context, limit int) (n int, err error)

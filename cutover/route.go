@@ -253,3 +253,13 @@ func (r *router) moving() bool {
 	at := r.current()
 	return at.rules != nil && at.rules.moving()
 }
+
+// onNew reports whether the new side is a tenant's authority; "" asks for all tenants.
+func (r *router) onNew(tenant string) bool {
+	at := r.current()
+	if at.rules == nil {
+		return false
+	}
+	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant}, false)
+	return err == nil && stage.New()
+}

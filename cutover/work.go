@@ -10,7 +10,6 @@ const (
 	idlePause  = 5 * time.Second        // at one that is not: a repair may be left from before
 	worstPause = 15 * time.Second       // after errors, one after another
 	repairSome = 100                    // repairs at once
-	drainSome  = 200                    // marks at once
 )
 
 // repairs resolves what could not be written to both sides at once, as long as ctx allows.
