@@ -21,8 +21,8 @@ const (
 	endTimeout = 2 * time.Second        // for the last word: an end must not wait for a database that hangs
 )
 
-// picture is what the flag database last said of copying.
-type picture struct {
+// heard is what the flag database last said of copying.
+type heard struct {
 	progress map[string]models.CutoverProgress
 	limits   map[string]models.CutoverLimits
 }
@@ -187,7 +187,7 @@ func (c *Cutover) read(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.picture = picture{progress, limits}
+	c.heard = heard{progress, limits}
 	return nil
 }
 
@@ -195,8 +195,8 @@ func (c *Cutover) read(ctx context.Context) error {
 func (c *Cutover) known(key string) (progress models.CutoverProgress, found bool, limits models.CutoverLimits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	progress, found = c.picture.progress[key]
-	limits, ok := c.picture.limits[key]
+	progress, found = c.heard.progress[key]
+	limits, ok := c.heard.limits[key]
 	if !ok {
 		limits = models.DefaultCutoverLimits(c.flags.Environment(), key)
 	}

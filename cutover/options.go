@@ -56,7 +56,7 @@ type Cutover struct {
 
 	mu       sync.Mutex // guards what follows
 	entities []*member
-	picture  picture
+	heard    heard
 	running  bool
 }
 
@@ -140,7 +140,11 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 
 // newRouter makes the router of an entity.
 func (c *Cutover) newRouter(key string) *router {
-	return &router{key: key, flags: c.flags, journal: c.journal, log: c.log}
+	synced := func() bool {
+		progress, found, _ := c.known(key)
+		return found && progress.Synced()
+	}
+	return &router{key: key, flags: c.flags, journal: c.journal, synced: synced, log: c.log}
 }
 
 // all are the entities.

@@ -19,6 +19,7 @@ type router struct {
 	key     string
 	flags   *service.FeatureFlagService
 	journal *Journal
+	synced  func() bool // both sides were verified, and kept equal since
 	log     *slog.Logger
 
 	now atomic.Pointer[routing]
@@ -37,30 +38,34 @@ type routing struct {
 	problem error      // why the newest revision is not followed; nil: it is
 }
 
-// call is one read or write under way. Steps wait until those that began at an older stage have ended.
-type call struct {
-	rules *rules
-	stage ruleset.Stage
-}
-
-// moving reports whether a write to one side alone has to leave a mark.
-func (c call) moving() bool { return c.rules.moving() }
-
-// end says that nothing will be read or written by that stage any more.
-func (c call) end() { c.rules.calls.Add(-1) }
-
-// begin finds a subject's stage. Unless there is an error, end has to be called.
-func (r *router) begin(subject *ruleset.Subject, write bool) (call, error) {
+// Of returns where the rows of the subject's tenant are. Unless there is an error, the place has to be ended.
+func (r *router) Of(subject ruleset.Subject) (Place, error) {
 	rules, err := r.enter()
 	if err != nil {
-		return call{}, err
+		return Place{}, err
 	}
-	stage, err := rules.decide(subject, write)
+	stage, err := rules.decide(&subject)
 	if err != nil {
 		rules.calls.Add(-1)
-		return call{}, err
+		return Place{}, err
 	}
-	return call{rules, stage}, nil
+	return rules.place(stage), nil
+}
+
+// All returns where the rows of all tenants are. Unless there is an error, the place has to be ended.
+func (r *router) All() (Everywhere, error) {
+	rules, err := r.enter()
+	if err != nil {
+		return Everywhere{}, err
+	}
+	old, fresh := rules.authorities()
+	both := r.synced()
+	return Everywhere{Place: rules.place(0), Stages: rules.reachable, OldWhole: old || both, NewWhole: fresh || both}, nil
+}
+
+// place is where rows are that are at a stage.
+func (r *rules) place(stage ruleset.Stage) Place {
+	return Place{Stage: stage, Moving: r.moving(), Turn: r.turn, Trailing: r.trailing.Load(), calls: &r.calls}
 }
 
 // enter counts a call to the newest rules.
@@ -117,6 +122,7 @@ func (r *router) look(view service.View, at *routing) *routing {
 			fresh.durable.Store(next.rules.durable.Load())
 		}
 		if !fresh.same(next.rules) || next.rules.borrowed {
+			fresh.follows(next.rules)
 			r.leave(next.rules)
 			next.rules = fresh
 		}
@@ -206,6 +212,7 @@ func (r *router) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stored.follows(nil)
 	next := &routing{good: s.Revision, rules: stored, problem: errors.New("the stored stage is used until a newer revision is loaded")}
 	if at != nil {
 		r.leave(at.rules)
@@ -260,6 +267,25 @@ func (r *router) onNew(tenant string) bool {
 	if at.rules == nil {
 		return false
 	}
-	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant}, false)
+	if tenant == "" {
+		return at.rules.reachable.Min().New()
+	}
+	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant})
 	return err == nil && stage.New()
+}
+
+// trails reports since which revision other instances may follow an authority that is none any more.
+func (r *router) trails() (since int64, yes bool) {
+	at := r.current()
+	if at.rules == nil || !at.rules.trailing.Load() {
+		return 0, false
+	}
+	return at.rules.revision, true
+}
+
+// caughtUp says that all instances follow a revision.
+func (r *router) caughtUp(since int64) {
+	if at := r.current(); at.rules != nil && at.rules.revision <= since {
+		at.rules.trailing.Store(false)
+	}
 }

@@ -35,12 +35,12 @@ func routed(t testing.TB, source *flagtest.Source, key string) (*router, *servic
 
 func (r *router) stageOf(t *testing.T, tenant string) ruleset.Stage {
 	t.Helper()
-	call, err := r.begin(&ruleset.Subject{Tenant: tenant}, true)
+	place, err := r.Of(ruleset.Subject{Tenant: tenant})
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.end()
-	return call.stage
+	place.end()
+	return place.Stage
 }
 
 func TestACallFollowsTheNewestRevisionAtOnce(t *testing.T) {
@@ -63,7 +63,7 @@ func TestARevisionIsAcknowledgedWhenOlderCallsHaveEnded(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Publish(staged("clients", ruleset.StageOff, nil))
 	r, flags := routed(t, source, "clients")
-	slow, err := r.begin(&ruleset.Subject{Tenant: "a"}, true)
+	slow, err := r.Of(ruleset.Subject{Tenant: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Down()
 	r, flags := routed(t, source, "clients")
-	if _, err := r.begin(&ruleset.Subject{Tenant: "a"}, false); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Of(ruleset.Subject{Tenant: "a"}); !errors.Is(err, ErrNoStage) {
 		t.Errorf("%v", err)
 	}
 	if err := r.ready(); !errors.Is(err, ErrNoStage) {
@@ -147,7 +147,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	if err := flags.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.begin(&ruleset.Subject{Tenant: "a"}, false); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Of(ruleset.Subject{Tenant: "a"}); !errors.Is(err, ErrNoStage) {
 		t.Errorf("an entity without a flag: %v", err)
 	}
 }
@@ -165,29 +165,54 @@ func TestAKillLeadsBackToShadowAtMost(t *testing.T) {
 	}
 }
 
-func TestWhoAsksForAllTenantsNeedsOneAuthority(t *testing.T) {
-	const none = ruleset.Stage(99)
-	for _, test := range []struct{ otherwise, tenant, reads, writes ruleset.Stage }{
-		{ruleset.StageOff, ruleset.StageOff, ruleset.StageOff, ruleset.StageOff},
-		{ruleset.StageOff, ruleset.StageDualWrite, ruleset.StageOff, none},
-		{ruleset.StageDualWrite, ruleset.StageShadow, ruleset.StageDualWrite, none},
-		{ruleset.StageShadow, ruleset.StageLive, none, none},
-		{ruleset.StageLive, ruleset.StageRampdown, ruleset.StageRampdown, none},
-		{ruleset.StageRampdown, ruleset.StageComplete, ruleset.StageComplete, none},
-		{ruleset.StageShadow, ruleset.StageShadow, ruleset.StageShadow, ruleset.StageShadow},
+func TestASideIsWholeIfItIsAnAuthorityOrWasVerified(t *testing.T) {
+	for _, test := range []struct {
+		stages     ruleset.StageSet
+		synced     bool
+		old, fresh bool
+	}{
+		{ruleset.StagesOf(ruleset.StageOff), false, true, false},
+		{ruleset.StagesOf(ruleset.StageOff, ruleset.StageDualWrite), false, true, false},
+		{ruleset.StagesOf(ruleset.StageShadow), true, true, true},
+		{ruleset.StagesOf(ruleset.StageShadow, ruleset.StageLive), false, true, true},
+		{ruleset.StagesOf(ruleset.StageRampdown), false, false, true},
+		{ruleset.StagesOf(ruleset.StageRampdown), true, true, true},
 	} {
 		source := flagtest.NewSource()
-		source.Publish(staged("clients", test.otherwise, map[string]ruleset.Stage{"a": test.tenant}))
+		source.Publish(staged("clients", test.stages.Min(), map[string]ruleset.Stage{"a": test.stages.Max()}))
 		r, _ := routed(t, source, "clients")
-		for write, want := range map[bool]ruleset.Stage{false: test.reads, true: test.writes} {
-			call, err := r.begin(&ruleset.Subject{}, write)
-			if err == nil {
-				call.end()
-			}
-			if (want == none) != errors.Is(err, ErrManyStages) || want != none && call.stage != want {
-				t.Errorf("%s and %s, write %t: %s, %v", test.otherwise, test.tenant, write, call.stage, err)
-			}
+		r.synced = func() bool { return test.synced }
+		all, err := r.All()
+		if err != nil {
+			t.Fatal(err)
 		}
+		all.end()
+		if all.OldWhole != test.old || all.NewWhole != test.fresh || all.Stages != test.stages {
+			t.Errorf("%s, synced %t: %+v", test.stages, test.synced, all)
+		}
+	}
+}
+
+func TestAChangeOfAuthorityIsATurn(t *testing.T) {
+	turns := map[ruleset.Stage]bool{ruleset.StageLive: true}
+	source := flagtest.NewSource()
+	r, flags := routed(t, source, "clients")
+	var last uint64
+	for _, stage := range ruleset.Stages {
+		source.Publish(staged("clients", stage, nil))
+		if err := flags.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		place, err := r.Of(ruleset.Subject{Tenant: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		place.end()
+		if (place.Turn > last) != turns[stage] || place.Trailing != turns[stage] {
+			t.Errorf("%s: turn %d after %d, trailing %t", stage, place.Turn, last, place.Trailing)
+		}
+		last = place.Turn
+		r.caughtUp(r.current().rules.revision)
 	}
 }
 
@@ -210,11 +235,11 @@ func BenchmarkRouting(b *testing.B) {
 }
 
 func route(r *router, subject *ruleset.Subject) {
-	call, err := r.begin(subject, true)
+	place, err := r.Of(*subject)
 	if err != nil {
 		panic(err)
 	}
-	call.end()
+	place.end()
 }
 
 // hundred are a hundred migration flags, each with rules for five tenants and a share of all.

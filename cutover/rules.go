@@ -19,6 +19,8 @@ type rules struct {
 	decider   *ruleset.StageDecider
 	calls     atomic.Int64 // under way by these rules
 	durable   atomic.Bool  // the journal has them
+	turn      uint64       // counts changes of authority
+	trailing  atomic.Bool  // another instance may still follow the authority before
 	borrowed  bool         // they come from the journal, so that nobody sees that the flag is read
 }
 
@@ -78,11 +80,8 @@ func (r *rules) moving() bool {
 	return r.staged && !r.reachable.Is(ruleset.StageOff) && !r.reachable.Is(ruleset.StageComplete)
 }
 
-// decide says which stage a subject is in. A subject without a tenant stands for all tenants.
-func (r *rules) decide(s *ruleset.Subject, write bool) (ruleset.Stage, error) {
-	if s.Tenant == "" {
-		return r.forAll(write)
-	}
+// decide says which stage a subject's tenant is in.
+func (r *rules) decide(s *ruleset.Subject) (ruleset.Stage, error) {
 	stage, ok := r.decider.Decide(s.Tenant, s.Plan, s.Attributes)
 	if !ok {
 		return 0, ErrNoStage
@@ -90,19 +89,35 @@ func (r *rules) decide(s *ruleset.Subject, write bool) (ruleset.Stage, error) {
 	return stage, nil
 }
 
-// forAll is the stage of who reads or writes rows of all tenants. A read takes the stage that asks least of the side that
-// is not the authority, since some tenants may not write it.
-func (r *rules) forAll(write bool) (ruleset.Stage, error) {
-	first, last := r.reachable.Min(), r.reachable.Max()
-	switch {
-	case first == last:
-		return first, nil
-	case write || first.New() != last.New():
-		return 0, ErrManyStages
-	case first.New():
-		return last, nil
+// authorities are the sides that are the authority of some tenant.
+func (r *rules) authorities() (old, fresh bool) {
+	return !r.reachable.Min().New(), r.reachable.Max().New()
+}
+
+// turns reports whether some tenant may have another authority by these rules than by the ones before. Nobody knows what
+// the ones before the first were.
+func (r *rules) turns(before *rules) bool {
+	if !r.moving() {
+		return false
 	}
-	return first, nil
+	if before == nil {
+		return true
+	}
+	old, fresh := r.authorities()
+	oldBefore, freshBefore := before.authorities()
+	return old && fresh || oldBefore && freshBefore || old != oldBefore
+}
+
+// follows puts rules behind the ones before.
+func (r *rules) follows(before *rules) {
+	if before != nil {
+		r.turn = before.turn
+		r.trailing.Store(before.trailing.Load())
+	}
+	if r.turns(before) {
+		r.turn++
+		r.trailing.Store(true)
+	}
 }
 
 // definitionOf is what of a definition decides one flag.
