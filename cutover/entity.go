@@ -155,8 +155,7 @@ func (e *Entity[Q, R, C, V]) side(w which) *Side[Q, R, C, V] {
 	return &e.config.Old
 }
 
-// at is where the subject's rows are. Who acts for no tenant acts for all. Unless there is an error, the place has to be
-// ended.
+// at is where the subject's rows are. Who acts for no tenant acts for all.
 func (e *Entity[Q, R, C, V]) at(subject ruleset.Subject, writing bool) (Place, error) {
 	if subject.Tenant != "" {
 		return e.stages.Of(subject)
@@ -165,11 +164,7 @@ func (e *Entity[Q, R, C, V]) at(subject ruleset.Subject, writing bool) (Place, e
 	if err != nil {
 		return Place{}, err
 	}
-	place, err := all.place(writing)
-	if err != nil {
-		all.end()
-	}
-	return place, err
+	return all.place(writing)
 }
 
 // after bounds what goes on although the caller may have given up.

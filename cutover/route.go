@@ -38,34 +38,22 @@ type routing struct {
 	problem error      // why the newest revision is not followed; nil: it is
 }
 
-// Of returns where the rows of the subject's tenant are. Unless there is an error, the place has to be ended.
-func (r *router) Of(subject ruleset.Subject) (Place, error) {
+// Begin returns where the rows of the subject's tenant are; see Stages.
+func (r *router) Begin(subject *ruleset.Subject, writing bool) (Place, error) {
 	rules, err := r.enter()
 	if err != nil {
 		return Place{}, err
 	}
-	stage, err := rules.decide(&subject)
+	stage, err := rules.decide(subject, writing)
 	if err != nil {
 		rules.calls.Add(-1)
 		return Place{}, err
 	}
-	return rules.place(stage), nil
-}
-
-// All returns where the rows of all tenants are. Unless there is an error, the place has to be ended.
-func (r *router) All() (Everywhere, error) {
-	rules, err := r.enter()
-	if err != nil {
-		return Everywhere{}, err
+	place := Place{Stage: stage, Moving: rules.moving, Trailing: rules.trailing.Load(), calls: &rules.calls}
+	if rules.whole.Load() {
+		place.Turn = rules.turn
 	}
-	old, fresh := rules.authorities()
-	both := r.synced()
-	return Everywhere{Place: rules.place(0), Stages: rules.reachable, OldWhole: old || both, NewWhole: fresh || both}, nil
-}
-
-// place is where rows are that are at a stage.
-func (r *rules) place(stage ruleset.Stage) Place {
-	return Place{Stage: stage, Moving: r.moving(), Turn: r.turn, Trailing: r.trailing.Load(), calls: &r.calls}
+	return place, nil
 }
 
 // enter counts a call to the newest rules.
@@ -122,7 +110,7 @@ func (r *router) look(view service.View, at *routing) *routing {
 			fresh.durable.Store(next.rules.durable.Load())
 		}
 		if !fresh.same(next.rules) || next.rules.borrowed {
-			fresh.follows(next.rules)
+			fresh.follows(next.rules, r.synced)
 			r.leave(next.rules)
 			next.rules = fresh
 		}
@@ -212,7 +200,7 @@ func (r *router) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stored.follows(nil)
+	stored.follows(nil, r.synced)
 	next := &routing{good: s.Revision, rules: stored, problem: errors.New("the stored stage is used until a newer revision is loaded")}
 	if at != nil {
 		r.leave(at.rules)
@@ -258,11 +246,11 @@ func (r *router) trouble() error { return r.current().problem }
 // moving reports whether tenants can be at a stage in which both sides matter.
 func (r *router) moving() bool {
 	at := r.current()
-	return at.rules != nil && at.rules.moving()
+	return at.rules != nil && at.rules.moving
 }
 
-// onNew reports whether the new side is a tenant's authority; "" asks for all tenants.
-func (r *router) onNew(tenant string) bool {
+// OnNew reports whether the new side is a tenant's authority; "" asks for all tenants.
+func (r *router) OnNew(tenant string) bool {
 	at := r.current()
 	if at.rules == nil {
 		return false
@@ -270,7 +258,7 @@ func (r *router) onNew(tenant string) bool {
 	if tenant == "" {
 		return at.rules.reachable.Min().New()
 	}
-	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant})
+	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant}, false)
 	return err == nil && stage.New()
 }
 
@@ -287,5 +275,12 @@ func (r *router) trails() (since int64, yes bool) {
 func (r *router) caughtUp(since int64) {
 	if at := r.current(); at.rules != nil && at.rules.revision <= since {
 		at.rules.trailing.Store(false)
+	}
+}
+
+// verified looks again whether both sides are whole.
+func (r *router) verified() {
+	if at := r.current(); at.rules != nil {
+		at.rules.whole.Store(at.rules.bothWhole(r.synced))
 	}
 }

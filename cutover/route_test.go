@@ -35,7 +35,7 @@ func routed(t testing.TB, source *flagtest.Source, key string) (*router, *servic
 
 func (r *router) stageOf(t *testing.T, tenant string) ruleset.Stage {
 	t.Helper()
-	place, err := r.Of(ruleset.Subject{Tenant: tenant})
+	place, err := r.Begin(&ruleset.Subject{Tenant: tenant}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestARevisionIsAcknowledgedWhenOlderCallsHaveEnded(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Publish(staged("clients", ruleset.StageOff, nil))
 	r, flags := routed(t, source, "clients")
-	slow, err := r.Of(ruleset.Subject{Tenant: "a"})
+	slow, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Down()
 	r, flags := routed(t, source, "clients")
-	if _, err := r.Of(ruleset.Subject{Tenant: "a"}); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true); !errors.Is(err, ErrNoStage) {
 		t.Errorf("%v", err)
 	}
 	if err := r.ready(); !errors.Is(err, ErrNoStage) {
@@ -147,7 +147,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	if err := flags.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Of(ruleset.Subject{Tenant: "a"}); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true); !errors.Is(err, ErrNoStage) {
 		t.Errorf("an entity without a flag: %v", err)
 	}
 }
@@ -165,30 +165,28 @@ func TestAKillLeadsBackToShadowAtMost(t *testing.T) {
 	}
 }
 
-func TestASideIsWholeIfItIsAnAuthorityOrWasVerified(t *testing.T) {
-	for _, test := range []struct {
-		stages     ruleset.StageSet
-		synced     bool
-		old, fresh bool
-	}{
-		{ruleset.StagesOf(ruleset.StageOff), false, true, false},
-		{ruleset.StagesOf(ruleset.StageOff, ruleset.StageDualWrite), false, true, false},
-		{ruleset.StagesOf(ruleset.StageShadow), true, true, true},
-		{ruleset.StagesOf(ruleset.StageShadow, ruleset.StageLive), false, true, true},
-		{ruleset.StagesOf(ruleset.StageRampdown), false, false, true},
-		{ruleset.StagesOf(ruleset.StageRampdown), true, true, true},
+func TestWhoAsksForAllTenantsNeedsOneAuthority(t *testing.T) {
+	const none = ruleset.Stage(99)
+	for _, test := range []struct{ otherwise, tenant, reads, writes ruleset.Stage }{
+		{ruleset.StageOff, ruleset.StageOff, ruleset.StageOff, ruleset.StageOff},
+		{ruleset.StageOff, ruleset.StageDualWrite, ruleset.StageOff, none},
+		{ruleset.StageDualWrite, ruleset.StageShadow, ruleset.StageDualWrite, none},
+		{ruleset.StageShadow, ruleset.StageLive, none, none},
+		{ruleset.StageLive, ruleset.StageRampdown, ruleset.StageRampdown, none},
+		{ruleset.StageRampdown, ruleset.StageComplete, ruleset.StageComplete, none},
+		{ruleset.StageShadow, ruleset.StageShadow, ruleset.StageShadow, ruleset.StageShadow},
 	} {
 		source := flagtest.NewSource()
-		source.Publish(staged("clients", test.stages.Min(), map[string]ruleset.Stage{"a": test.stages.Max()}))
+		source.Publish(staged("clients", test.otherwise, map[string]ruleset.Stage{"a": test.tenant}))
 		r, _ := routed(t, source, "clients")
-		r.synced = func() bool { return test.synced }
-		all, err := r.All()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.end()
-		if all.OldWhole != test.old || all.NewWhole != test.fresh || all.Stages != test.stages {
-			t.Errorf("%s, synced %t: %+v", test.stages, test.synced, all)
+		for writing, want := range map[bool]ruleset.Stage{false: test.reads, true: test.writes} {
+			place, err := r.Begin(&ruleset.Subject{}, writing)
+			if err == nil {
+				place.end()
+			}
+			if (want == none) != errors.Is(err, ErrManyStages) || want != none && place.Stage != want {
+				t.Errorf("%s and %s, writing %t: %s, %v", test.otherwise, test.tenant, writing, place.Stage, err)
+			}
 		}
 	}
 }
@@ -197,13 +195,14 @@ func TestAChangeOfAuthorityIsATurn(t *testing.T) {
 	turns := map[ruleset.Stage]bool{ruleset.StageLive: true}
 	source := flagtest.NewSource()
 	r, flags := routed(t, source, "clients")
+	r.synced = func() bool { return true }
 	var last uint64
 	for _, stage := range ruleset.Stages {
 		source.Publish(staged("clients", stage, nil))
 		if err := flags.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		place, err := r.Of(ruleset.Subject{Tenant: "a"})
+		place, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +234,7 @@ func BenchmarkRouting(b *testing.B) {
 }
 
 func route(r *router, subject *ruleset.Subject) {
-	place, err := r.Of(*subject)
+	place, err := r.Begin(subject, true)
 	if err != nil {
 		panic(err)
 	}

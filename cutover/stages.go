@@ -1,10 +1,6 @@
 package cutover
 
-import (
-	"sync/atomic"
-
-	"github.com/toprent/flags/ruleset"
-)
+import "github.com/toprent/flags/ruleset"
 
 // Stages says where an entity is. Its functions are asked for each read and write, so they only look at memory. They
 // return ErrNoStage while nobody knows.
@@ -31,16 +27,6 @@ type Place struct {
 	// Trailing says that another instance may still follow the authority before: then each read brings the side up to
 	// date.
 	Trailing bool
-
-	// calls counts who reads or writes by this place; nil counts nobody.
-	calls *atomic.Int64
-}
-
-// end says that nothing will be read or written by this place any more. Steps wait for that.
-func (p Place) end() {
-	if p.calls != nil {
-		p.calls.Add(-1)
-	}
 }
 
 // Everywhere is where the rows of all tenants are.
