@@ -57,7 +57,12 @@ func (c *Cutover) tells(ctx context.Context) {
 	for ctx.Err() == nil {
 		if changed := c.acknowledge(ctx, &again); changed || time.Since(last) >= c.every {
 			last = time.Now()
-			err := errors.Join(c.tell(ctx, c.all(), false), c.read(ctx))
+			// What is told is as old as what was read or older: who waits for an instance to acknowledge a stage may take it
+			// that it knows which sides were whole at that stage.
+			err := c.read(ctx)
+			if err == nil {
+				err = c.tell(ctx, c.all(), false)
+			}
 			c.logged(ctx, &failed, err)
 		}
 		select {
@@ -172,7 +177,12 @@ func (c *Cutover) row(m *member, ended bool) (models.CutoverInstance, bool) {
 
 // read keeps what the flag database says of copying.
 func (c *Cutover) read(ctx context.Context) error {
-	if c.store == nil {
+	if c.store == nil { // no other instance can be known of
+		for _, m := range c.all() {
+			if since, trails := m.router.trails(); trails {
+				m.router.caughtUp(since)
+			}
+		}
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellLimit)
@@ -186,9 +196,32 @@ func (c *Cutover) read(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.heard = heard{progress, limits}
+	c.mu.Unlock()
+	for _, m := range c.all() {
+		m.router.verified()
+		if since, trails := m.router.trails(); trails {
+			if err := c.catchUp(ctx, m, since); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// catchUp notes when no instance may follow an authority any more that was one before.
+func (c *Cutover) catchUp(ctx context.Context, m *member, since int64) error {
+	m.mu.Lock()
+	acked := m.acked
+	m.mu.Unlock()
+	if acked < since {
+		return nil
+	}
+	behind, err := c.store.CutoverBehind(ctx, c.flags.Environment(), m.key, since)
+	if err == nil && len(behind) == 0 {
+		m.router.caughtUp(since)
+	}
+	return err
 }
 
 // known is what the flag database last said of an entity.
