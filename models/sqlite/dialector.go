@@ -63,6 +63,16 @@ func (dialector) QuoteTo(writer clause.Writer, name string) {
 	}
 }
 
+// SavePoint begins a transaction inside a transaction.
+func (dialector) SavePoint(tx *gorm.DB, name string) error {
+	return tx.Exec("SAVEPOINT " + name).Error
+}
+
+// RollbackTo undoes a transaction inside a transaction.
+func (dialector) RollbackTo(tx *gorm.DB, name string) error {
+	return tx.Exec("ROLLBACK TO SAVEPOINT " + name).Error
+}
+
 // Explain gives a statement with its parameters in place, for people.
 func (dialector) Explain(statement string, vars ...any) string {
 	return logger.ExplainSQL(statement, nil, `'`, vars...)
