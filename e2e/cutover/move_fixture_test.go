@@ -46,8 +46,15 @@ type move struct {
 	changes    *changes.Changes
 	journal    *cutover.Journal
 	old, fresh *gorm.DB
-	down       [2]atomic.Bool // a side that is not reached
+	down       [2]atomic.Bool        // a side that is not reached
+	touched    [2]atomic.Int64       // queries and changes that came to a side
+	scanned    [2]atomic.Int64       // rows that were read to be copied or compared
+	onScan     [2]atomic.Value       // of func(): what happens before that
+	held       atomic.Pointer[latch] // changes wait here
 }
+
+// latch holds those who come until it is opened.
+type latch struct{ came, open chan struct{} }
 
 // onMoves runs a test on each kind of database.
 func onMoves(t *testing.T, run func(m *move)) {
@@ -129,17 +136,27 @@ func (m *move) side(which int, db *gorm.DB) cutover.Side[string, []guest, rename
 	return cutover.Side[string, []guest, renamed, guest]{
 		Store: fragile{cutover.GORM(db), reached},
 		Read: func(ctx context.Context, tenant string) (rows []guest, err error) {
+			m.touched[which].Add(1)
 			err = errors.Join(reached(), cutover.DB(ctx, db).Where("tenant = ?", tenant).Order("id").Find(&rows).Error)
 			return rows, err
 		},
 		Apply: func(ctx context.Context, key string, c renamed) error {
+			m.touched[which].Add(1)
+			if l := m.held.Load(); l != nil {
+				l.came <- struct{}{}
+				<-l.open
+			}
 			if c.Gone {
 				return cutover.DB(ctx, db).Exec("DELETE FROM guests WHERE id = ?", key).Error
 			}
 			return cutover.DB(ctx, db).Exec("INSERT INTO guests (id, tenant, name) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name", key, c.Tenant, c.Name).Error
 		},
 		Scan: func(ctx context.Context, after string, limit int) (rows []guest, err error) {
+			if f, ok := m.onScan[which].Load().(func()); ok {
+				f()
+			}
 			err = errors.Join(reached(), db.WithContext(ctx).Where("id > ?", after).Order("id").Limit(limit).Find(&rows).Error)
+			m.scanned[which].Add(int64(len(rows)))
 			return rows, err
 		},
 		Get: func(ctx context.Context, keys []string) (rows []guest, err error) {
@@ -218,6 +235,31 @@ func (m *move) starts(change ...func(*service.Config, *cutover.Options)) *instan
 	stop := func() { cancel(); running.Wait() }
 	m.t.Cleanup(stop)
 	return &instance{c, flags, entity, stop}
+}
+
+// follows waits until an instance has acknowledged the newest revision.
+func (m *move) follows(on *instance) {
+	m.t.Helper()
+	m.until("follow the newest revision", func() error {
+		head, err := m.flags.Head(m.t.Context(), development)
+		if err != nil {
+			return err
+		}
+		for _, row := range m.told() {
+			if row.Instance == on.Instance() && row.Revision == head.ID.Number {
+				return nil
+			}
+		}
+		return errors.New("not yet")
+	})
+}
+
+// told is what instances told.
+func (m *move) told() []models.CutoverInstance {
+	m.t.Helper()
+	rows, err := m.flags.CutoverInstances(m.t.Context(), development, time.Time{})
+	must(m.t, err)
+	return rows
 }
 
 // writes changes a guest, which must succeed.
