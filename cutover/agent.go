@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/service"
 )
 
 const (
 	look       = 100 * time.Millisecond // between looks at whether another revision is followed
 	tellAll    = 10 * time.Second       // after which an instance tells of an entity of which there is nothing new
 	tellLimit  = 5 * time.Second        // for telling once
+	silence    = time.Minute            // after which nobody makes up for what an instance may still write elsewhere
 	endTimeout = 2 * time.Second        // for the last word: an end must not wait for a database that hangs
 )
 
@@ -28,7 +30,8 @@ type heard struct {
 }
 
 // Run repairs what could not be written, copies, compares, and tells the settings pages of it, until ctx is done. Then it
-// says that the instance has ended, and returns ctx's error once all it started has ended. It is to be called once.
+// says that the instance has ended, and returns ctx's error once all it started has ended. It is to be called once, and to
+// end after the last call of an entity: let the server end first.
 // Whatever cannot be reached meanwhile is tried again.
 func (c *Cutover) Run(ctx context.Context) error {
 	c.mu.Lock()
@@ -44,8 +47,22 @@ func (c *Cutover) Run(ctx context.Context) error {
 	work.Wait()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	_ = c.tell(ending, c.all(), true) // the others see that it is silent
+	_ = c.tell(ending, c.idle(ending), true) // the others see that it is silent
 	return ctx.Err()
+}
+
+// idle waits until no call is under way, and returns the entities of which that is so. Of the others it must not be said
+// that they have ended.
+func (c *Cutover) idle(ctx context.Context) (members []*member) {
+	for _, m := range c.all() {
+		for m.router.busy() && ctx.Err() == nil {
+			wait(ctx, busyLook, func() bool { return false })
+		}
+		if !m.router.busy() {
+			members = append(members, m)
+		}
+	}
+	return members
 }
 
 // tells follows revisions and tells of it.
@@ -86,22 +103,38 @@ func (c *Cutover) logged(ctx context.Context, failed *bool, err error) {
 
 // acknowledge notes which revision each entity follows, and reports whether one follows another than before.
 func (c *Cutover) acknowledge(ctx context.Context, again *time.Time) (changed bool) {
+	looked := false
 	for _, m := range c.all() {
-		if m.router.unsettled() && time.Now().After(*again) {
+		if (m.router.unsettled() || c.cutOff()) && time.Now().After(*again) {
 			refreshing, cancel := context.WithTimeout(ctx, tellLimit)
 			err := m.router.refresh(refreshing)
 			cancel()
 			if m.failed(staging, err); err != nil { // the others would wait in vain too
 				*again = time.Now().Add(time.Second)
 			}
+			looked = true
 		}
-		if revision, ok := m.router.acknowledged(); ok {
-			m.mu.Lock()
-			changed = changed || m.acked != revision
-			m.acked = revision
-			m.mu.Unlock()
-		}
+		changed = m.acknowledges() || changed
 	}
+	if now := time.Now(); looked && now.After(*again) && c.cutOff() {
+		*again = now.Add(c.every)
+	}
+	return changed
+}
+
+// cutOff reports whether revisions do not reach the instance. Then it looks whether others have stored newer stages.
+func (c *Cutover) cutOff() bool { return c.flags.Status().State != service.Live }
+
+// acknowledges notes which revision the entity follows, and reports whether it is another than before.
+func (m *member) acknowledges() (changed bool) {
+	revision, ok := m.router.acknowledged()
+	if !ok {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changed = m.acked != revision
+	m.acked = revision
 	return changed
 }
 
@@ -218,10 +251,23 @@ func (c *Cutover) catchUp(ctx context.Context, m *member, since int64) error {
 		return nil
 	}
 	behind, err := c.store.CutoverBehind(ctx, c.flags.Environment(), m.key, since)
-	if err == nil && len(behind) == 0 {
-		m.router.caughtUp(since)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, other := range behind {
+		if c.flags.Now().Sub(other.HeardAt.Time) < silence { // who is silent may have been killed, and steps wait for it anyway
+			return nil
+		}
+	}
+	m.router.caughtUp(since)
+	return nil
+}
+
+// knows reports whether the flag database has said anything yet.
+func (c *Cutover) knows() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard.progress != nil
 }
 
 // known is what the flag database last said of an entity.

@@ -15,6 +15,8 @@ const (
 	runKeep  = 4 * time.Second  // after which it is kept
 	showRun  = time.Second      // between what is shown of it
 	busyLook = 20 * time.Millisecond
+
+	yieldTime = 3 * time.Second
 )
 
 // run is how far the copying of an entity has come, as the journal keeps it: enough to go on after being killed anywhere.
@@ -46,6 +48,7 @@ type copier struct {
 	run   run
 	pace  pace
 
+	yields  time.Time // until then, others may copy who reach the flag database
 	drained bool      // the last look found no marks, or copied all of them
 	walked  time.Time // when the verification came to the end of both sides; zero: not yet
 }
@@ -64,29 +67,37 @@ func (w *copier) leave(ctx context.Context) {
 	_ = w.journal.drop(ending, w.name, w.instance) // else it expires
 }
 
-// turn does a little, and reports whether there is more to do at once.
-func (w *copier) turn(ctx context.Context) (more bool, err error) {
+// turn does a little, and says how much is left.
+func (w *copier) turn(ctx context.Context) (left waits, err error) {
 	if !w.m.router.moving() {
-		return false, nil
+		return nothing, nil
+	}
+	if !w.knows() || time.Now().Before(w.yields) { // whoever knows what to copy has to have the right to; marks anybody may drain
+		return w.drain(ctx)
 	}
 	if held, err := w.hold(ctx); err != nil || !held {
-		return false, err
+		return nothing, err
 	}
-	left, err := w.drain(ctx)
-	if err != nil {
+	if left, err = w.drain(ctx); err != nil {
 		err = fmt.Errorf("copy marked rows: %w", err)
 		w.show(ctx, err)
-		return false, err
+		return nothing, err
 	}
 	progress, found, limits := w.known(w.m.key)
 	if !found || !under(progress.State) {
 		return left, nil
 	}
-	if more, err = w.step(ctx, progress, limits); err != nil && !errors.Is(err, errNotHeld) {
+	more, err := w.step(ctx, progress, limits)
+	switch {
+	case errors.Is(err, errNotHeld):
+		return nothing, nil
+	case err != nil:
 		w.show(ctx, err)
-		return false, err
+		return nothing, err
+	case more:
+		return much, nil
 	}
-	return more || left, nil
+	return max(left, little), nil
 }
 
 // under reports whether a copy in that state goes on.
@@ -104,7 +115,7 @@ func (w *copier) hold(ctx context.Context) (bool, error) {
 		w.kept = time.Time{}
 		return false, err
 	}
-	if w.kept.IsZero() {
+	if time.Since(w.kept) >= runLife { // others may have had it meanwhile
 		w.run, w.walked = run{}, time.Time{}
 		if state != "" {
 			if err := json.Unmarshal([]byte(state), &w.run); err != nil {
@@ -158,6 +169,9 @@ func (w *copier) start(ctx context.Context, progress models.CutoverProgress) (bo
 		return false, nil
 	}
 	behind, err := w.store.CutoverBehind(ctx, w.flags.Environment(), w.m.key, progress.SinceRevision)
+	if err != nil {
+		w.yield(ctx)
+	}
 	if err != nil || len(behind) > 0 {
 		return false, err
 	}
@@ -230,7 +244,14 @@ func patiently(ctx context.Context, keys []string, do func(keys []string) (busy 
 	return nil
 }
 
-// show tells the settings pages how far it is. While the flag database is down, copying goes on unseen.
+// yield lets others copy for a moment, since this instance does not reach the flag database. If nobody does, it goes on
+// afterwards.
+func (w *copier) yield(ctx context.Context) {
+	w.kept, w.yields = time.Time{}, time.Now().Add(yieldTime)
+	_ = w.journal.drop(ctx, w.name, w.instance) // else it expires
+}
+
+// show tells the settings pages how far it is. While the flag database is down, copying goes on slowly and unseen.
 func (w *copier) show(ctx context.Context, failure error) {
 	if w.run.Since == 0 {
 		return
@@ -250,7 +271,9 @@ func (w *copier) show(ctx context.Context, failure error) {
 	if err == nil && (!wanted || w.run.Phase == models.CutoverDone) { // a stage was set that begins another copy or none, or it is over
 		err = w.read(ctx)
 	}
-	w.m.failed(showing, err)
+	if w.m.failed(showing, err); err != nil {
+		w.yield(ctx)
+	}
 }
 
 // pace keeps copying within so many rows a second.

@@ -9,22 +9,28 @@ import (
 const drainSome = 200
 
 // drain copies rows that were written to one side alone, because the other, or the journal, could not be reached, or
-// because their tenant is at a stage that writes one side. It reports whether marks are left.
-func (w *copier) drain(ctx context.Context) (left bool, err error) {
+// because their tenant is at a stage that writes one side. It says how many marks are left.
+func (w *copier) drain(ctx context.Context) (left waits, err error) {
 	var total int64
 	w.drained = true
 	for _, newSide := range w.m.router.wholeSides() {
-		n, err := w.drainSide(ctx, newSide)
+		n, found, err := w.drainSide(ctx, newSide)
 		if err != nil {
 			w.drained = false
-			return false, err
+			return nothing, err
 		}
 		total += n
+		if found {
+			left = little
+		}
 	}
 	w.m.mu.Lock()
 	w.m.waiting.marked = total
 	w.m.mu.Unlock()
-	return total > 0, nil
+	if total > 0 {
+		left = much
+	}
+	return left, nil
 }
 
 // forget removes the marks of the side that is to be copied to. They are from before it was abandoned: what it had then is
@@ -42,12 +48,12 @@ func (w *copier) forget(ctx context.Context) error {
 	}
 }
 
-// drainSide drains one side's marks, and returns how many are left.
-func (w *copier) drainSide(ctx context.Context, newSide bool) (left int64, err error) {
+// drainSide drains one side's marks, and returns how many are left and whether there were any.
+func (w *copier) drainSide(ctx context.Context, newSide bool) (left int64, found bool, err error) {
 	store := w.m.moved.kept(newSide)
 	marks, total, err := store.Marked(ctx, w.m.key, drainSome)
 	if err != nil || len(marks) == 0 {
-		return total, err
+		return total, false, err
 	}
 	keys := make([]string, len(marks))
 	for i, mark := range marks {
@@ -55,15 +61,15 @@ func (w *copier) drainSide(ctx context.Context, newSide bool) (left int64, err e
 	}
 	busy, err := w.m.moved.copyRows(ctx, sorted(keys), newSide)
 	if err != nil {
-		return total, err
+		return total, true, err
 	}
 	marks = without(marks, busy)
 	if err := store.Unmark(ctx, w.m.key, marks); err != nil {
-		return total, err
+		return total, true, err
 	}
 	left = total - int64(len(marks))
 	w.drained = w.drained && left == 0
-	return left, nil
+	return left, true, nil
 }
 
 // sorted is the keys in the order in which rows are leased.

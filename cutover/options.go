@@ -136,6 +136,7 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 	if err := r.refresh(ctx); err != nil {
 		c.log.Warn("cutover: the journal could not be asked at the start", "entity", key, "error", err)
 	}
+	own.acknowledges()
 	if err := c.tell(ctx, []*member{own}, false); err != nil { // others have to know at once that they wait for this one too
 		c.log.Warn("cutover: the flag database could not be told of this instance", "entity", key, "error", err)
 	}

@@ -126,7 +126,7 @@ func (r *router) trusted(view service.View, known *routing) (*rules, error) {
 	case view.IsZero():
 		return nil, errors.New("no revision is loaded")
 	case view.Newest().Number < known.good:
-		return nil, fmt.Errorf("revision %d is older than revision %d, which was followed before: it comes from an old file or a restored database", view.Newest().Number, known.good)
+		return nil, fmt.Errorf("revision %d is older than revision %d, which was followed before: it comes from an old file or a restored database. Find out which side has the rows; then publish on, or remove the entity from the journal's table cutover_stages and start again", view.Newest().Number, known.good)
 	case !r.asked && r.flags.Status().State == service.FromDisk:
 		return nil, errors.New("the revision comes from a file, and the journal cannot be asked whether there was a newer one")
 	}
@@ -157,7 +157,7 @@ func (r *router) tell(problem error) {
 	r.log.Error("cutover: the newest stages cannot be followed", "entity", r.key, "error", problem)
 }
 
-// refresh asks the journal, unless it has answered, and looks at the newest revision again if there was a problem. It
+// refresh asks the journal if need be, and looks at the newest revision again if there was a problem. It
 // stores durably what is followed.
 func (r *router) refresh(ctx context.Context) error {
 	err := r.ask(ctx)
@@ -177,12 +177,12 @@ func (r *router) refresh(ctx context.Context) error {
 	return nil
 }
 
-// ask reads what the journal has, once.
+// ask reads what the journal has: once, and again while revisions do not reach the instance but may reach others.
 func (r *router) ask(ctx context.Context) error {
 	r.mu.Lock()
 	asked := r.asked
 	r.mu.Unlock()
-	if asked {
+	if asked && r.flags.Status().State == service.Live {
 		return nil
 	}
 	s, found, err := r.journal.stage(ctx, r.flags.Environment(), r.key)
@@ -300,4 +300,12 @@ func (r *router) verified() {
 	if at := r.current(); at.rules != nil {
 		at.rules.whole.Store(at.rules.bothWhole(r.synced))
 	}
+}
+
+// busy reports whether a call is under way.
+func (r *router) busy() bool {
+	at := r.current()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return at.rules != nil && at.rules.calls.Load() > 0 || slices.ContainsFunc(r.older, func(old *rules) bool { return old.calls.Load() > 0 })
 }

@@ -152,6 +152,22 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	}
 }
 
+func TestABooleanFlagKnowsTwoStagesAndMovesNothing(t *testing.T) {
+	for value, want := range map[string]ruleset.Stage{"off": ruleset.StageOff, "on": ruleset.StageComplete} {
+		source := flagtest.NewSource()
+		source.Publish(ruleset.Definition{Flags: []ruleset.Flag{{Key: "clients", Kind: ruleset.Migration, Type: ruleset.Boolean, Salt: "s", Enabled: true, Otherwise: value, Default: value}}})
+		r, _ := routed(t, source, "clients")
+		place, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		place.end()
+		if place.Stage != want || place.Moving || place.Turn != 0 {
+			t.Errorf("%s: %+v", value, place)
+		}
+	}
+}
+
 func TestAKillLeadsBackToShadowAtMost(t *testing.T) {
 	for _, stage := range ruleset.Stages {
 		source := flagtest.NewSource()

@@ -20,9 +20,8 @@ type StepBack struct {
 }
 
 const (
-	judgePause = 5 * time.Second
-	judgeLife  = 30 * time.Second
-	judgeName  = "/step-back"
+	judgeLife = 30 * time.Second
+	judgeName = "/step-back"
 
 	// Author is who steps tenants back, in the history.
 	Author = "cutover"
@@ -48,7 +47,7 @@ func (c *Cutover) stepsBack(ctx context.Context) {
 				m.failed(stepping, c.judge(ctx, m, limits))
 			}
 		}
-		wait(ctx, judgePause, func() bool { return false })
+		wait(ctx, 2*c.every, func() bool { return false }) // no sooner than others can have told
 	}
 }
 

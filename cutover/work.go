@@ -2,50 +2,71 @@ package cutover
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 const (
-	busyPause  = 250 * time.Millisecond // between looks at an entity that is moving
-	idlePause  = 5 * time.Second        // at one that is not: a repair may be left from before
+	busyPause  = 250 * time.Millisecond // between looks at an entity of which something waits
+	quietPause = 2 * time.Second        // at one that is moving, while nothing does
+	idlePause  = 15 * time.Second       // at one that is not: a repair may be left from before
 	worstPause = 15 * time.Second       // after errors, one after another
+	wakePause  = 200 * time.Millisecond // until it is noticed that an entity begins to move
 	repairSome = 100                    // repairs at once
 )
 
 // repairs resolves what could not be written to both sides at once, as long as ctx allows.
 func (c *Cutover) repairs(ctx context.Context, m *member) {
-	c.again(ctx, m, repairing, func(ctx context.Context) (more bool, err error) {
-		n, err := m.moved.repair(ctx, repairSome)
-		if err != nil {
-			return false, err
-		}
+	c.again(ctx, m, repairing, func(ctx context.Context) (left waits, err error) {
+		n, failure := m.moved.repair(ctx, repairSome)
 		queue, oldest, err := c.journal.queue(ctx, m.key)
-		if err != nil {
-			return false, err
+		if err = errors.Join(failure, err); err != nil && queue == 0 {
+			return nothing, err
 		}
 		m.mu.Lock()
 		m.waiting.queue, m.waiting.oldest = queue, oldest
 		m.mu.Unlock()
-		return n == repairSome, nil
+		switch {
+		case n == repairSome:
+			return much, err
+		case queue > 0:
+			return little, err
+		}
+		return nothing, err
 	})
 }
 
-// again does something over and over: at once while there is more of it, soon while the entity is moving, and more and more
-// seldom while it fails.
-func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx context.Context) (more bool, err error)) {
-	failures := 0
+// waits is how much there is to do yet.
+type waits int
+
+const (
+	nothing waits = iota
+	little        // to be looked at soon
+	much          // to be done at once
+)
+
+// again does something over and over: at once while there is more of it, soon while something waits, and more and more
+// seldom while nothing does or while it fails.
+func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx context.Context) (left waits, err error)) {
+	failures, quiet := 0, 0
 	for ctx.Err() == nil {
-		more, err := do(ctx)
+		left, err := do(ctx)
 		m.failed(what, err)
 		pause := idlePause
+		if err == nil {
+			failures = 0
+		}
+		if quiet++; left != nothing {
+			quiet = 0
+		}
 		switch {
 		case err != nil:
-			failures++
 			pause = min(busyPause<<min(failures, 10), worstPause)
-		case more:
-			failures, pause = 0, 0
-		case m.router.moving():
-			failures, pause = 0, busyPause
+			failures++
+		case left == much:
+			pause = 0
+		case m.router.moving() || left == little:
+			pause = min(busyPause<<min(quiet, 10), quietPause)
 		}
 		wait(ctx, pause, m.router.moving)
 	}
@@ -57,7 +78,7 @@ func wait(ctx context.Context, pause time.Duration, begins func() bool) {
 	for end := time.Now().Add(pause); ctx.Err() == nil && time.Now().Before(end) && (was || !begins()); {
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(look, time.Until(end))):
+		case <-time.After(min(wakePause, time.Until(end))):
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/cutover"
 	"github.com/toprent/flags/models"
@@ -209,5 +211,42 @@ func TestATenantStepsBackByItselfOnce(t *testing.T) {
 		if got := overrides(); len(got) != 1 || got[0] != "t3 shadow" || again.ID != head.ID {
 			m.t.Errorf("stepped back: %v, at revision %d after %d", got, again.ID.Number, head.ID.Number)
 		}
+	})
+}
+
+func TestAnInstanceThatIsCutOffFollowsWhatOthersStore(t *testing.T) {
+	onMoves(t, func(m *move) {
+		m.fills(20)
+		one := m.starts()
+		m.goes(ruleset.StageDualWrite)
+		m.follows(one)
+		two := m.without("")
+		m.goes(ruleset.StageShadow)
+		m.goes(ruleset.StageLive)
+		m.follows(one)
+		m.until("follow", func() error {
+			m.touched[1].Store(0)
+			if _, err := two.guests.Read(m.t.Context(), ruleset.Subject{Tenant: "t1"}, "t1"); err != nil {
+				return err
+			}
+			if m.touched[1].Load() == 0 {
+				return errors.New("the new side is not asked")
+			}
+			return nil
+		})
+		m.serves(two, "cut off", ruleset.StageLive)
+	})
+}
+
+func TestEverythingThatRunsEndsWithItsContext(t *testing.T) {
+	onMoves(t, func(m *move) {
+		m.fills(200)
+		before := goleak.IgnoreCurrent()
+		one := m.starts()
+		m.goes(ruleset.StageDualWrite)
+		one.stop()
+		m.until("end", func() error {
+			return goleak.Find(before, goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
+		})
 	})
 }
