@@ -41,4 +41,7 @@ func (e *Entity[Q, R, C, V]) mend(ctx context.Context, keys []string, fromNew bo
 
 func (e *Entity[Q, R, C, V]) kept(isNew bool) Store { return e.side(sideOf(isNew)).Store }
 
+// Stats is what was counted since the entity was made. What waits in databases is not among it.
+func (e *Entity[Q, R, C, V]) Stats() models.CutoverStats { return e.counted.told() }
+
 func (e *Entity[Q, R, C, V]) stats() models.CutoverStats { return e.counted.told() }

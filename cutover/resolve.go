@@ -60,22 +60,21 @@ func (e *Entity[Q, R, C, V]) skip(ctx context.Context, on which, key string, n i
 
 var errGap = errors.New("the side does not have the changes before")
 
-// follow makes a change, that the authority has, on the other side. A side that does not have the changes before gets the
-// row as the authority has it.
+// follow makes a change, that the authority has, on the other side. A side that does not have the changes before, or never
+// had a numbered one and so perhaps not the row, gets the row as the authority has it.
 func (e *Entity[Q, R, C, V]) follow(ctx context.Context, on which, i intent, change C) error {
 	side := e.side(on)
 	err := e.within(ctx, on, func(ctx context.Context) error {
+		if stepped, err := side.Store.Step(ctx, e.config.Flag, i.Key, i.Number); err != nil {
+			return err
+		} else if stepped {
+			return side.Apply(ctx, i.Key, change)
+		}
 		numbers, err := side.Store.Numbers(ctx, e.config.Flag, []string{i.Key})
 		if err != nil || numbers[i.Key].N >= i.Number {
 			return err
 		}
-		if numbers[i.Key].N < i.Number-1 {
-			return errGap
-		}
-		if err := side.Apply(ctx, i.Key, change); err != nil {
-			return err
-		}
-		return side.Store.SetNumbers(ctx, e.config.Flag, map[string]Number{i.Key: {N: i.Number}})
+		return errGap
 	})
 	if errors.Is(err, errGap) {
 		return e.copyRow(ctx, on.other(), i.Key)

@@ -39,6 +39,10 @@ type Store interface {
 	// others from changing the numbers, or from adding them, until the transaction ends.
 	Numbers(ctx context.Context, entity string, keys []string) (map[string]Number, error)
 
+	// Step brings a key from change n-1 to change n, inside the transaction, and reports whether it was at n-1. It is false,
+	// and changes nothing, for one that was never numbered. It waits for others as Numbers does.
+	Step(ctx context.Context, entity, key string, n int64) (bool, error)
+
 	// SetNumbers stores how far keys have come.
 	SetNumbers(ctx context.Context, entity string, numbers map[string]Number) error
 

@@ -184,7 +184,7 @@ func (w *write[Q, R, C, V]) run(ctx context.Context) error {
 		made, known := w.cancel(ctx)
 		switch {
 		case !known:
-			w.release(ctx)
+			w.leave(ctx, err)
 			return fmt.Errorf("%w: %w", ErrUnknown, err)
 		case !made:
 			w.skipSecond(ctx)
@@ -200,6 +200,11 @@ func (w *write[Q, R, C, V]) run(ctx context.Context) error {
 func (w *write[Q, R, C, V]) applyFirst(ctx context.Context) error {
 	side, key, n := w.side(w.first), w.intent.Key, w.intent.Number
 	return w.within(ctx, w.first, func(ctx context.Context) error {
+		if stepped, err := side.Store.Step(ctx, w.config.Flag, key, n); err != nil {
+			return err
+		} else if stepped {
+			return side.Apply(ctx, key, w.change)
+		}
 		numbers, err := side.Store.Numbers(ctx, w.config.Flag, []string{key})
 		if err != nil {
 			return err
@@ -299,8 +304,16 @@ func (w *write[Q, R, C, V]) giveUp(ctx context.Context, err error) error {
 		w.skipSecond(ctx)
 		return err
 	}
-	w.release(ctx)
+	w.leave(ctx, err)
 	return err
+}
+
+// leave lets repair find out what became of the change.
+func (w *write[Q, R, C, V]) leave(ctx context.Context, why error) {
+	ctx, stop := w.after(ctx)
+	defer stop()
+	_ = w.lease.later(ctx, w.intent, repairPause(0), why)
+	_ = w.lease.release(ctx)
 }
 
 func (w *write[Q, R, C, V]) release(ctx context.Context) {

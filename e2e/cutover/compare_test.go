@@ -1,0 +1,158 @@
+package cutover_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+func TestADifferenceThatLastsIsCountedAndShownAsTheHostSays(t *testing.T) {
+	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Redact = func(id string, old, fresh counter) (what, oldText, newText string) {
+				return "counter " + id, fmt.Sprint(old.N > 0), fmt.Sprint(fresh.N > 0)
+			}
+		})
+		must(t, w.old.db.Exec("INSERT INTO counters VALUES ('same', 'acme', 1), ('different', 'acme', 1)").Error)
+		must(t, w.new.db.Exec("INSERT INTO counters VALUES ('same', 'acme', 1)").Error)
+		for _, id := range []string{"same", "different", "same"} {
+			if c, err := entity.Read(t.Context(), acme, id); err != nil || c.N != 1 {
+				t.Errorf("answered %v, %v", c, err)
+			}
+		}
+		var stats models.CutoverStats
+		eventually(t, func() string {
+			if stats = entity.Stats(); stats.Compared < 3 {
+				return fmt.Sprintf("compared were %d", stats.Compared)
+			}
+			return ""
+		})
+		if stats.Compared != 3 || stats.Different != 1 || len(stats.Samples) != 1 {
+			t.Fatalf("compared were %d, different %d: %v", stats.Compared, stats.Different, stats.Samples)
+		}
+		if s := stats.Samples[0]; s.Tenant != "acme" || s.What != "counter different" || s.Old != "true" || s.New != "false" {
+			t.Errorf("shown is %+v", s)
+		}
+		if len(stats.Tenants) != 1 || stats.Tenants[0] != (models.CutoverTenant{Tenant: "acme", Compared: 3, Different: 1}) {
+			t.Errorf("told of tenants is %+v", stats.Tenants)
+		}
+		if stats.Old.Reads != 3 || stats.New.Reads != 3 || stats.Stages["shadow"] != 3 {
+			t.Errorf("told is %+v", stats)
+		}
+	})
+}
+
+func TestADifferenceThatIsGoneAtASecondLookDoesNotCount(t *testing.T) {
+	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		reads := 0 // of the side that is compared, in one goroutine
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.SameResult = func(string, counter, counter) bool { reads++; return reads > 1 }
+			c.Clone = func(c counter) counter { return c }
+		})
+		if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() string {
+			if entity.Stats().Compared == 0 {
+				return "nothing was compared"
+			}
+			return ""
+		})
+		if stats := entity.Stats(); stats.Different != 0 || len(stats.Samples) != 0 {
+			t.Errorf("different were %d: %v", stats.Different, stats.Samples)
+		}
+	})
+}
+
+func TestMoreComparisonsThanMayRunAreLeftOut(t *testing.T) {
+	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Comparing, c.Timeout = 2, 300*time.Millisecond
+		})
+		w.new.fails(hangs)
+		for range 5 {
+			if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+				t.Error(err)
+			}
+		}
+		if stats := entity.Stats(); stats.Skipped != 3 {
+			t.Errorf("left out were %d", stats.Skipped)
+		}
+		eventually(t, func() string { // and those that hung are over in time
+			if stats := entity.Stats(); stats.New.ReadErrors != 2 {
+				return fmt.Sprintf("%d reads of the new side failed", stats.New.ReadErrors)
+			}
+			return ""
+		})
+	})
+}
+
+func TestAPanicWhileComparingHarmsNobody(t *testing.T) {
+	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		asked := make(chan struct{}, 1)
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.SameResult = func(string, counter, counter) bool { asked <- struct{}{}; panic("cannot compare") }
+		})
+		if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+			t.Error(err)
+		}
+		<-asked
+		if c, err := entity.Read(t.Context(), acme, "a"); err != nil {
+			t.Error(c, err)
+		}
+		<-asked
+	})
+}
+
+func TestOnlyTheShareThatIsSampledIsCompared(t *testing.T) {
+	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		compared := 0 // an answer is copied for each comparison, before the caller has it
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Sample, c.Comparing = 0.2, 1000
+			c.Clone = func(c counter) counter { compared++; return c }
+		})
+		for range 300 {
+			if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if compared == 0 || compared > 150 { // one in five: that fails once in 10^29
+			t.Errorf("%d of 300 were compared", compared)
+		}
+	})
+}
+
+// BenchmarkRoutingARead measures what a read costs on top of the query, which costs nothing here.
+func BenchmarkRoutingARead(b *testing.B) {
+	w := newWorld(b, func() *gorm.DB { return emptySQLite(b) })
+	side := w.new.side()
+	side.Read = func(context.Context, string) (counter, error) { return counter{}, nil }
+	var entities []*counters
+	for i := range 100 {
+		s, e := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Flag, c.New, c.Old = fmt.Sprintf("entity-%d", i), side, side
+		})
+		s.set(cutover.Place{Stage: ruleset.StageRampdown, Moving: true})
+		entities = append(entities, e)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := entities[i%100].Read(b.Context(), acme, "a"); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
