@@ -2,7 +2,7 @@
 // export, which reads), and change requests, which are approved before they are applied. Each change makes the next revision of an environment in one transaction, and everything that could be wrong with it is
 // found inside that transaction: what is refused has changed nothing.
 //
-// Killed changes only by Kill and Lift; everything else carries the present value over.
+// Killed changes only by Kill, StepBack and Lift; everything else carries the present value over.
 package changes
 
 import (

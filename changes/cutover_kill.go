@@ -39,7 +39,12 @@ func (c *Changes) KillWould(ctx context.Context, environment, key string) (effec
 	if err != nil {
 		return KillEffect{}, err
 	}
-	return KillEffect{Refused: k.refused(), Lines: k.would()}, nil
+	effect.Refused = k.refused()
+	if row.Killed || !row.Enabled { // they are back already
+		k.free, effect.Refused = cappedSet(k.free), ""
+	}
+	effect.Lines = k.would()
+	return effect, nil
 }
 
 // killing is what a kill of a staged flag has to know.

@@ -76,10 +76,10 @@ func (t transition) moves() []move {
 		}
 	}
 	var all []move
+	before, after, former := t.before.of(t.key), t.after.of(t.key), t.former.of(t.key)
 	for _, tenant := range slices.Sorted(maps.Keys(q.named)) {
-		m := move{who: tenant, from: t.before.of(t.key, tenant), to: t.after.of(t.key, tenant)}
-		m.returns = t.former.of(t.key, tenant) == m.to
-		if m.from != m.to {
+		if m := (move{who: tenant, from: before(tenant), to: after(tenant)}); m.from != m.to {
+			m.returns = former(tenant) == m.to
 			all = append(all, m)
 		}
 	}

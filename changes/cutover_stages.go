@@ -18,7 +18,6 @@ func staged(kind ruleset.Kind, typ ruleset.Type) bool {
 type stages struct {
 	def      ruleset.Definition
 	revision *ruleset.Revision
-	deciders map[string]*ruleset.Decider
 }
 
 // stagesOf compiles a definition that holds nothing but staged flags and what they are decided with.
@@ -38,7 +37,7 @@ func stagesOf(def ruleset.Definition) *stages {
 		asked.Flags[i].Killed, asked.Flags[i].Enabled = false, true
 	}
 	r, _ := ruleset.Compile(ruleset.ID{}, asked, nil) // what is wrong is asked of it by sound
-	return &stages{def: def, revision: r, deciders: map[string]*ruleset.Decider{}}
+	return &stages{def: def, revision: r}
 }
 
 // stageVariants are the variants of a staged flag.
@@ -91,21 +90,19 @@ func (s *stages) reach(key string) ruleset.StageSet {
 	return s.free(key)
 }
 
-// of is the stage of a tenant.
-func (s *stages) of(key, tenant string) ruleset.Stage {
+// of says at which stage of a flag tenants are, one after another.
+func (s *stages) of(key string) func(tenant string) ruleset.Stage {
 	if _, ok := s.flag(key); !ok {
-		return ruleset.StageOff
+		return func(string) ruleset.Stage { return ruleset.StageOff }
 	}
-	decider := s.deciders[key]
-	if decider == nil {
-		decider = s.revision.Decider(key)
-		s.deciders[key] = decider
+	decider, capped := s.revision.Decider(key), s.capped(key)
+	return func(tenant string) ruleset.Stage {
+		stage, _ := ruleset.ParseStage(decider.Decide(&ruleset.Subject{Tenant: tenant}, time.Time{}).Variant)
+		if capped {
+			return stage.Capped()
+		}
+		return stage
 	}
-	stage, _ := ruleset.ParseStage(decider.Decide(&ruleset.Subject{Tenant: tenant}, time.Time{}).Variant)
-	if s.capped(key) {
-		return stage.Capped()
-	}
-	return stage
 }
 
 // reachable are the stages that a flag with these overrides can give.

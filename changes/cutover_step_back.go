@@ -78,7 +78,7 @@ func (c *Changes) tenantBack(ctx context.Context, tx *models.Tx, s StepBack) (*d
 	if _, err := d.readAgain(ctx, tx, &def); err != nil {
 		return nil, err
 	}
-	at := stagesOf(def).of(s.Flag, s.Tenant)
+	at := stagesOf(def).of(s.Flag)(s.Tenant)
 	if !at.New() {
 		return d, nil
 	}

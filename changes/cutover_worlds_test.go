@@ -84,7 +84,7 @@ func TestNoTenantMakesAStepThatIsNotLookedAt(t *testing.T) {
 		}
 		for i := range 300 {
 			tenant := fmt.Sprintf("t-%d", i)
-			from, to := tr.before.of("clients", tenant), tr.after.of("clients", tenant)
+			from, to := tr.before.of("clients")(tenant), tr.after.of("clients")(tenant)
 			if from != to && !looked[[2]ruleset.Stage{from, to}] {
 				t.Fatalf("%d: tenant %s goes from %s to %s, and nobody looks:\n%+v\n%+v", n, tenant, from, to, was, is)
 			}
@@ -112,9 +112,9 @@ func TestNothingIsLookedAtThatDoesNotChange(t *testing.T) {
 func TestThresholdsAreThoseOfTheEngine(t *testing.T) {
 	for _, share := range []ruleset.Share{0, 1, 999, 25_000, 33_333, 50_000, 99_999} {
 		def := ruleset.Definition{Flags: []ruleset.Flag{migrationWith("off", []ruleset.Rule{{Percent: &ruleset.Percent{Unit: "tenant", Serve: "shadow", Share: share}}})}}
-		s, in := stagesOf(def), 0
+		stage, in := stagesOf(def).of("clients"), 0
 		for i := range 20_000 {
-			if s.of("clients", fmt.Sprint(i)) == ruleset.StageShadow {
+			if stage(fmt.Sprint(i)) == ruleset.StageShadow {
 				in++
 			}
 		}

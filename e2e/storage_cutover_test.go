@@ -398,7 +398,7 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		_, err := s.changes.Request(t.Context(), prod, ann, changes.Content{Reason: "a test", Steps: []changes.Planned{{Edits: []changes.Edit{s.to("clients", "live")}}}}, true)
 		s.refusedBy(changes.CutoverNotSynced, err)
 		s.syncs("clients")
-		r := s.approves(s.asks(s.to("clients", "live")), abe)
+		r := s.approves(s.asks(s.gives("clients", "shadow", servesTenants("live", "acme"))), abe)
 		row := s.progress("clients")
 		row.State = models.CutoverFailed
 		if _, err := s.store.PutCutoverProgress(t.Context(), row); err != nil {
@@ -508,6 +508,9 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		if err := s.store.TellCutover(t.Context(), models.CutoverInstance{Instance: "ended", Environment: prod, Flag: "clients", Revision: 1, HeardAt: long, EndedAt: &long, Stats: "{}"}); err != nil {
 			t.Fatal(err)
 		}
+		if err := s.store.TellCutover(t.Context()); err != nil {
+			t.Errorf("of nothing: %v", err)
+		}
 		if err := s.store.ForgetCutoverInstances(t.Context(), 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
@@ -535,8 +538,9 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		}
 		began := time.Now()
 		published := s.publishes(stepped...)
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("it took %s", took)
+		took := time.Since(began)
+		if t.Logf("it took %s", took); took > 10*time.Second {
+			t.Error("that is too long")
 		}
 		contains(t, published.Changes, "and 9997 more tenants go from off to dualwrite")
 	},

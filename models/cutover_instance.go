@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -52,15 +53,21 @@ func (r reader) CutoverBehind(ctx context.Context, environment, flag string, rev
 	return rows, nil
 }
 
-// TellCutover stores what an instance tells of an entity. One that tells again after somebody said that it is gone is not
-// gone: it is waited for again.
-func (s *Store) TellCutover(ctx context.Context, row CutoverInstance) error {
-	row.GoneAt = nil
+// TellCutover stores what an instance tells of its entities, one row each. One that tells again after somebody said that
+// it is gone is not gone: it is waited for again.
+func (s *Store) TellCutover(ctx context.Context, rows ...CutoverInstance) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	rows = slices.Clone(rows)
+	for i := range rows {
+		rows[i].GoneAt = nil
+	}
 	err := s.Write(ctx, func(tx *Tx) error {
-		return tx.with(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "instance"}, {Name: "flag"}}, UpdateAll: true}).Create(&row).Error
+		return tx.with(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "instance"}, {Name: "flag"}}, UpdateAll: true}).CreateInBatches(&rows, batch).Error
 	})
 	if err != nil {
-		return fmt.Errorf("tell of the cutover %q: %w", row.Flag, err)
+		return fmt.Errorf("tell of cutovers: %w", err)
 	}
 	return nil
 }

@@ -7,7 +7,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// Emergency is a kill in a protected environment, which nobody approved before: somebody else looks at it afterwards.
+// Emergency is a kill in a protected environment, or a step back of a migration, which nobody approved before: somebody
+// else looks at it afterwards.
 type Emergency struct {
 	Environment  string `gorm:"primaryKey"`
 	Revision     int64  `gorm:"primaryKey;autoIncrement:false"`

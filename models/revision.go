@@ -13,7 +13,7 @@ type Revision struct {
 	Environment string `gorm:"primaryKey"`
 	Number      int64  `gorm:"primaryKey;autoIncrement:false"`
 	Digest      []byte // 32 bytes, chained over all revisions before it
-	Kind        string // what was done: publish, kill, lift, import, recall, copy
+	Kind        string // what was done: publish, kill, lift, import, recall, copy, rollback, promote, step-back
 	Author      string
 	Reason      string
 	PublishedAt Time // by the database's clock; never before the revision before it
