@@ -129,7 +129,7 @@ func (m *move) until(what string, works func() error) {
 func (m *move) side(which int, db *gorm.DB) cutover.Side[string, []guest, renamed, guest] {
 	reached := func() error {
 		if m.down[which].Load() {
-			return errDown
+			return errNotReached
 		}
 		return nil
 	}
@@ -170,7 +170,7 @@ func (m *move) side(which int, db *gorm.DB) cutover.Side[string, []guest, rename
 	}
 }
 
-var errDown = errors.New("the database is down")
+var errNotReached = errors.New("the database is down")
 
 // fragile is a Store whose transactions fail while its database is down.
 type fragile struct {

@@ -128,7 +128,7 @@ func TestACopySaysWhyItDoesNotGoOnAndGoesOnWhenItCan(t *testing.T) {
 		m.goes(ruleset.StageDualWrite)
 		m.until("say why", func() error {
 			row, err := m.flags.CutoverProgress(m.t.Context(), development, "guests")
-			if err == nil && !strings.Contains(row.Error, errDown.Error()) {
+			if err == nil && !strings.Contains(row.Error, errNotReached.Error()) {
 				err = fmt.Errorf("%+v", row)
 			}
 			return err
