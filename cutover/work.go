@@ -1,0 +1,84 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	busyPause  = 250 * time.Millisecond // between looks at an entity of which something waits
+	quietPause = 2 * time.Second        // at one that is moving, while nothing does
+	idlePause  = 15 * time.Second       // at one that is not: a repair may be left from before
+	worstPause = 15 * time.Second       // after errors, one after another
+	wakePause  = 200 * time.Millisecond // until it is noticed that an entity begins to move
+	repairSome = 100                    // repairs at once
+)
+
+// repairs resolves what could not be written to both sides at once, as long as ctx allows.
+func (c *Cutover) repairs(ctx context.Context, m *member) {
+	c.again(ctx, m, repairing, func(ctx context.Context) (left waits, err error) {
+		n, failure := m.moved.repair(ctx, repairSome)
+		queue, oldest, err := c.journal.queue(ctx, m.key)
+		if err = errors.Join(failure, err); err != nil && queue == 0 {
+			return nothing, err
+		}
+		m.mu.Lock()
+		m.waiting.queue, m.waiting.oldest = queue, oldest
+		m.mu.Unlock()
+		switch {
+		case n == repairSome:
+			return much, err
+		case queue > 0:
+			return little, err
+		}
+		return nothing, err
+	})
+}
+
+// waits is how much there is to do yet.
+type waits int
+
+const (
+	nothing waits = iota
+	little        // to be looked at soon
+	much          // to be done at once
+)
+
+// again does something over and over: at once while there is more of it, soon while something waits, and more and more
+// seldom while nothing does or while it fails.
+func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx context.Context) (left waits, err error)) {
+	failures, quiet := 0, 0
+	for ctx.Err() == nil {
+		left, err := do(ctx)
+		m.failed(what, err)
+		pause := idlePause
+		if err == nil {
+			failures = 0
+		}
+		if quiet++; left != nothing {
+			quiet = 0
+		}
+		switch {
+		case err != nil:
+			pause = min(busyPause<<min(failures, 10), worstPause)
+			failures++
+		case left == much:
+			pause = 0
+		case m.router.moving() || left == little:
+			pause = min(busyPause<<min(quiet, 10), quietPause)
+		}
+		wait(ctx, pause, m.router.moving)
+	}
+}
+
+// wait ends when ctx is done, when the time is over, or early when something begins.
+func wait(ctx context.Context, pause time.Duration, begins func() bool) {
+	was := begins()
+	for end := time.Now().Add(pause); ctx.Err() == nil && time.Now().Before(end) && (was || !begins()); {
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(wakePause, time.Until(end))):
+		}
+	}
+}
