@@ -25,10 +25,11 @@ func Approvals(n int) string {
 }
 
 // allowed refuses what has to be approved and was not. This is the one gate: everything that makes a revision comes
-// through it. A kill never waits. An environment in which nothing was ever published may be filled by one import or copy.
+// through it. A kill never waits, nor does maintenance. An environment in which nothing was ever published may be filled by one import or copy.
 func (d *draft) allowed(kind string) error {
 	fills := d.environment.Head == 0 && (kind == kindImport || kind == kindCopy)
-	if d.approved || !d.environment.TakesRequests() || kind == kindKill || fills {
+	maintains := kind == kindMaintenance || kind == kindMaintenanceEnd // which only Maintain and EndMaintenance say
+	if d.approved || !d.environment.TakesRequests() || kind == kindKill || maintains || fills {
 		return nil
 	}
 	return &ProtectedError{d.environment}

@@ -26,6 +26,10 @@ func (e Event) headline() string {
 		what = "KILLED " + e.flagList() + " in " + e.Environment
 	case "lift":
 		what = "LIFTED the kill of " + e.flagList() + " in " + e.Environment
+	case "maintenance":
+		what = "MAINTENANCE in " + e.Environment + " by the flag " + e.flagList()
+	case "maintenance-end":
+		what = "ENDED the maintenance in " + e.Environment + " by the flag " + e.flagList()
 	case "recall":
 		what = "RECALLED " + e.Environment + ": what is published applies now"
 	case "import":
