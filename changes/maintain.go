@@ -144,7 +144,7 @@ func (d *draft) maintain(m Maintenance) {
 		d.refuse(ruleset.Problem{Flag: m.Flag, Message: message})
 	}
 	if m.Value.Start == nil {
-		now := d.now.UTC().Truncate(time.Second)
+		now := d.now.UTC()
 		m.Value.Start = &now
 	}
 	if m.Value.End != nil && !m.Value.End.After(*m.Value.Start) {

@@ -54,6 +54,7 @@ func (o *MaintenanceOptions) handle(c *gin.Context) {
 		r.passing = true
 		return
 	}
+	r.newPin = false // what is pinned is for those who are let in
 	o.stop(c, state)
 }
 

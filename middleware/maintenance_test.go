@@ -255,7 +255,7 @@ func TestSessionsAtWorkGoOnWhileNewOnesAreTurnedAway(t *testing.T) {
 		s.later(time.Second)
 		bob := s.visit()
 		bob.opens("/").closed("120")
-		bob.opens("/").closed("120") // the pin that the page has given him is of after the start
+		bob.opens("/").closed("120").sets() // he has got no pin by the first one
 		idle.opens("/").closed("120")
 		for range 9 { // with new pins on the way, some of them by the browser's own refresh
 			ann.opens("/").is(200).says("at work, draining until 13:00")
@@ -399,7 +399,7 @@ func TestThePageOfOursIsAllowedByItsPolicyAlone(t *testing.T) {
 	if !strings.HasPrefix(policy, "default-src 'none'") || !strings.Contains(policy, middleware.ClientCSPHash) || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %q", policy)
 	}
-	a.sets("pin", "visitor")
+	a.sets("visitor") // but no pin: that proves later who was at work
 	if a.block() == nil {
 		t.Error("its client has no values to begin with")
 	}
