@@ -22,12 +22,12 @@ func proves(worked int64, start time.Time) bool {
 
 // wasWorking reports whether the session was at work when something began. Its own pin says so, which was signed by then,
 // or what was kept of that when the pin was replaced. So nobody can claim it who was not there.
-func (r *request) wasWorking(start time.Time) bool {
-	jar, from := r.middleware.jar, r.context.Request
-	if p, ok := jar.pin(from); ok && p.id.Environment == r.middleware.Flags.Environment() && proves(p.time, start) {
+func (r *request) wasWorking(asked *http.Request, start time.Time) bool {
+	jar := r.middleware.jar
+	if p, ok := jar.pin(asked); ok && p.id.Environment == r.middleware.Flags.Environment() && proves(p.time, start) {
 		return true
 	}
-	worked, ok := jar.worked(from)
+	worked, ok := jar.worked(asked)
 	return ok && proves(worked, start)
 }
 

@@ -3,6 +3,7 @@ package middleware
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -121,7 +122,7 @@ func (r *request) maintenanceState(c *gin.Context) *MaintenanceState {
 			found = all.found[r.valuesNow(c).Variant(m.MaintenanceFlag)]
 		}
 		if found != nil {
-			r.maintenance = r.stateOf(found, now)
+			r.maintenance = r.stateOf(c.Request, found, now)
 		}
 	})
 	return r.maintenance
@@ -141,7 +142,7 @@ func (r *request) previewedMaintenance(c *gin.Context) *ruleset.Maintenance {
 }
 
 // stateOf is what a maintenance means for this request now; nil: nothing.
-func (r *request) stateOf(m *ruleset.Maintenance, now time.Time) *MaintenanceState {
+func (r *request) stateOf(asked *http.Request, m *ruleset.Maintenance, now time.Time) *MaintenanceState {
 	state := &MaintenanceState{Message: m.Message, Paths: m.Paths, wait: m.Wait(now)}
 	if m.Start != nil {
 		state.From = *m.Start
@@ -152,9 +153,9 @@ func (r *request) stateOf(m *ruleset.Maintenance, now time.Time) *MaintenanceSta
 	switch {
 	case m.Announced(now):
 		state.Announced = true
-	case m.Begun(now) && m.Covers(r.context.Request.URL.Path):
+	case m.Begun(now) && m.Covers(asked.URL.Path):
 		state.On = true
-		if until, ok := m.Drained(); ok && now.Before(until) && r.preview == nil && r.wasWorking(*m.Start) {
+		if until, ok := m.Drained(); ok && now.Before(until) && r.preview == nil && r.wasWorking(asked, *m.Start) {
 			state.Draining, state.DrainUntil = true, until
 		}
 	default:
