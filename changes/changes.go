@@ -68,7 +68,9 @@ const (
 	kindRecall = "recall"
 	kindCopy   = "copy" // the first revision of an environment, copied from another
 
-	kindStepBack = "step-back" // of a migration, from a stage that does not go well
+	kindStepBack       = "step-back"       // of a migration, from a stage that does not go well
+	kindMaintenance    = "maintenance"     // turned on, or what is on changed
+	kindMaintenanceEnd = "maintenance-end" // of what was turned on without approval, or where none is needed
 
 	KindPublish  = "publish"
 	KindRollback = "rollback" // to a revision of before

@@ -84,10 +84,14 @@ func cameOrWent[K comparable, R any](l *lines, t *table[K, R], key K) bool {
 
 func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], key string) []string {
 	l := lines{item: item.String()}
+	named := models.FeatureFlag{Name: key}
+	if _, existed := t.live[key]; !existed && t.next[key] != nil {
+		l.differs(words.NewFlag(t.next[key].Flag(named), time.UTC))
+		return l.all
+	}
 	if cameOrWent(&l, t, key) {
 		return l.all
 	}
-	named := models.FeatureFlag{Name: key}
 	l.differs(words.FlagDiff(t.live[key].Flag(named), t.next[key].Flag(named), time.UTC))
 	return l.all
 }

@@ -7,12 +7,13 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-// EmergencyError says why somebody's look at a kill does not count. Nothing was changed.
+// EmergencyError says why somebody's look at an emergency does not count. Nothing was changed.
 type EmergencyError struct{ Message string }
 
 func (e *EmergencyError) Error() string { return "not reviewed: " + e.Message }
 
-// ReviewEmergency notes that somebody has looked at a kill that nobody approved before. Who killed does not review it.
+// ReviewEmergency notes that somebody has looked at a kill, or at maintenance, that nobody approved before. Who did it does
+// not review it.
 func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revision int64, by Actor, note string) error {
 	if err := checkNamesAndReason(by.Name, note); err != nil {
 		return err
@@ -31,7 +32,7 @@ func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revis
 		case row.ReviewedAt != nil:
 			return &EmergencyError{row.ReviewedBy + " has looked at it already"}
 		case own && locked.TakesRequests():
-			return &EmergencyError{"you killed it, so somebody else has to look at it"}
+			return &EmergencyError{"you did it, so somebody else has to look at it"}
 		}
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -46,7 +47,7 @@ func (c *Changes) ReviewEmergency(ctx context.Context, environment string, revis
 	})
 }
 
-// emergency notes a kill in a protected environment.
+// emergency notes what nobody approved in a protected environment.
 func (d *draft) emergency(ctx context.Context, tx *models.Tx, key string, by Actor, published Published) error {
 	if !d.environment.Protected || !published.New {
 		return nil

@@ -43,6 +43,9 @@ func (h *History) Items(ctx context.Context, environment string, revision int64,
 func (c ItemChange) Lines(zone *time.Location) []string {
 	switch {
 	case c.Was == nil:
+		if flag, ok := c.Is.(ruleset.Flag); ok {
+			return words.NewFlag(flag, zone)
+		}
 		return []string{"new"}
 	case c.Is == nil:
 		return []string{"removed"}

@@ -39,6 +39,7 @@ var settingsPages = []string{
 	"/segments/development", "/new-segment/development", "/segments/development/germany", "/segments/development/germany/remove",
 	"/plans/development", "/plans/development/pro", "/plans/development/pro/edit", "/plans/development/free/remove", "/new-plan/development",
 	"/plan-ranks/development", "/tenants", "/tenant?id=t-acme",
+	"/maintenance", "/maintenance/staging", "/maintenance/production",
 	"/environments", "/new-environment", "/environments/staging/edit", "/environments/production/recall",
 	"/changes", "/changes/development", "/changes/production/1", "/flags/checkout/history", "/tenant/history?id=t-acme", "/flags/checkout/development/promote?to=staging", "/flags/new-home/development/promote?to=production",
 	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
@@ -106,6 +107,12 @@ func asksForChanges(t *testing.T, site *settingstest.Site) int64 {
 	ask(changes.Content{Title: "A month of the new home page", Reason: "A try", Steps: []changes.Planned{
 		{At: &at, Edits: []changes.Edit{changes.SetEnabled{Key: "new-home", Enabled: true}}}, {At: &then, Edits: []changes.Edit{changes.SetEnabled{Key: "new-home", Enabled: false}}}}})
 	site.Protects("staging", 1)
+	start, announce := time.Now().Add(-time.Minute), time.Now().Add(-time.Hour)
+	end := start.Add(time.Hour)
+	if _, err := site.Changes.Maintain(t.Context(), changes.Maintenance{Environment: "staging", By: eve, Reason: "new tyres", Tenants: []string{"t-acme", "t-globex"},
+		Value: ruleset.Maintenance{Message: "New tyres,\nand brakes", Start: &start, End: &end, Announce: &announce, Drain: ruleset.Span(5 * time.Minute), Paths: []string{"/clients", "/reports"}}}); err != nil {
+		t.Fatal(err)
+	}
 	killed, err := site.Changes.Kill(t.Context(), "staging", "new-home", "ada@toprent.example", "it burns")
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,8 @@ const maxTries = 8
 // cookieJar keeps both in signed cookies.
 type cookieJar struct {
 	codecs                           []securecookie.Codec
-	pinName, visitorName             string
+	pinName, visitorName, workedName string
+	secure                           bool
 	pinAttributes, visitorAttributes string
 
 	pins     *memo[pin]
@@ -109,6 +110,28 @@ func (j *cookieJar) saveVisitor(w http.ResponseWriter, _ *http.Request, v visito
 	value, err := securecookie.EncodeMulti(j.visitorName, v.encode(), j.codecs...)
 	if err == nil {
 		w.Header().Add("Set-Cookie", j.visitorName+"="+value+j.visitorAttributes)
+	}
+	return err
+}
+
+// worked decodes anew each time: few sessions have the cookie, and none for long.
+func (j *cookieJar) worked(r *http.Request) (int64, bool) {
+	tries := 0
+	for value := range cookiesOf(r, j.workedName) {
+		if tries++; tries > maxTries {
+			break
+		}
+		if at, ok := decodeWorked(open(j.codecs, j.workedName, value)); ok {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+func (j *cookieJar) saveWorked(w http.ResponseWriter, _ *http.Request, at int64, age time.Duration) error {
+	value, err := securecookie.EncodeMulti(j.workedName, encodeWorked(at), j.codecs...)
+	if err == nil {
+		w.Header().Add("Set-Cookie", j.workedName+"="+value+attributes(j.workedName, j.secure, age))
 	}
 	return err
 }

@@ -15,6 +15,10 @@ type jar interface {
 	visitor(*http.Request) (visitor, bool)
 	savePin(http.ResponseWriter, *http.Request, pin) error
 	saveVisitor(http.ResponseWriter, *http.Request, visitor) error
+
+	// worked is when the session was at work, as its pin said that was replaced while maintenance began.
+	worked(*http.Request) (at int64, ok bool)
+	saveWorked(w http.ResponseWriter, r *http.Request, at int64, age time.Duration) error
 }
 
 // visitorAge is how long a browser may keep a visitor's cookie: the longest that browsers allow.
@@ -61,11 +65,11 @@ func (s serializer) Deserialize(from []byte, to any) error {
 // newJar takes the short way where the store is gorilla's cookie store: the same cookies by the same codecs, but
 // decoded once. Any other store is asked as it wants to be.
 func newJar(config Config) (jar, signer, error) {
-	pinName, visitorName := config.CookieName+"-pin", config.CookieName+"-visitor"
+	pinName, visitorName, workedName := config.CookieName+"-pin", config.CookieName+"-visitor", config.CookieName+"-worked"
 	store, ok := config.Sessions.(*sessions.CookieStore)
 	if !ok {
 		forms, err := newSigner("Config.FormKey", securecookie.CodecsFromPairs(formKey(config)))
-		return &storeJar{store: config.Sessions, pinName: pinName, visitorName: visitorName, secure: config.Secure}, forms, err
+		return &storeJar{store: config.Sessions, pinName: pinName, visitorName: visitorName, workedName: workedName, secure: config.Secure}, forms, err
 	}
 	forms, err := newSigner("a key of Config.Sessions", store.Codecs)
 	if err == nil && len(config.FormKey) > 0 {
@@ -75,6 +79,8 @@ func newJar(config Config) (jar, signer, error) {
 		codecs:            store.Codecs,
 		pinName:           pinName,
 		visitorName:       visitorName,
+		workedName:        workedName,
+		secure:            config.Secure,
 		pinAttributes:     attributes(pinName, config.Secure, 0),
 		visitorAttributes: attributes(visitorName, config.Secure, visitorAge),
 		pins:              newMemo[pin](maxPins),

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
@@ -70,6 +71,9 @@ type Config struct {
 	// previews.
 	Preview *Preview
 
+	// MaintenanceFlag is the key of the flag that Maintenance and MaintenanceOf follow; defaults to "maintenance".
+	MaintenanceFlag string
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -101,6 +105,8 @@ type middleware struct {
 	refreshURL []byte // of the block: RefreshPath in JSON
 	inlineTail []byte // of the block: the client in the page
 	fileTail   []byte // of the block: the client as a file
+
+	maintenances atomic.Pointer[maintenances] // of the newest revision; nil: not asked for yet
 
 	drafts          *drafts
 	previewName     string // of the cookie
@@ -136,6 +142,7 @@ func (config Config) complete() (Config, error) {
 	config.RefreshPath = orDefault(config.RefreshPath, "/feature-values")
 	config.ClientPath = orDefault(config.ClientPath, "/")
 	config.CookieName = orDefault(config.CookieName, "flags")
+	config.MaintenanceFlag = orDefault(config.MaintenanceFlag, ruleset.MaintenanceKey)
 	if config.Secure {
 		config.CookieName = "__Host-" + config.CookieName
 	}

@@ -42,6 +42,7 @@ type pinning struct {
 	pinned    pin       // the session's or the form's; or what a session without one would get now
 	newPin    bool      // the session is to get it
 	returning bool      // the request brought a pin that counts, so the subject is likely to come again
+	replaced  int64     // the time of the session's pin that the new one takes the place of, in Unix seconds; 0: there was none
 }
 
 // pin finds the rules for a request: those of its form, else those of its session, else the newest. Only who writes
@@ -60,7 +61,11 @@ func (m *middleware) pin(r *http.Request, now time.Time, writes bool) pinning {
 	}
 	view := m.Flags.Newest()
 	fresh := pin{view.Revision(), later(now, old, had).Unix()}
-	return pinning{view: view, at: fresh.at(), pinned: fresh, newPin: writes && !view.IsZero()}
+	rules := pinning{view: view, at: fresh.at(), pinned: fresh, newPin: writes && !view.IsZero()}
+	if had && old.id.Environment == m.Flags.Environment() {
+		rules.replaced = old.time
+	}
+	return rules
 }
 
 // under gives the rules that a pin names, if it still counts. One above the head names a revision that another

@@ -27,6 +27,10 @@ type request struct {
 	subject  ruleset.Subject
 	values   ruleset.Values
 
+	maintenance *MaintenanceState // asked for at most once, by ask; nil: there is nothing to say
+	ask         sync.Once
+	passing     bool // it is let through although there is maintenance
+
 	preview    *preview // that this browser is in; nil: none
 	endPreview bool     // its cookie is to be removed
 
@@ -171,6 +175,7 @@ func (r *request) writeCookies(h http.Header) (wrote bool) {
 		if err := m.jar.savePin(to, r.context.Request, r.pinned); err != nil {
 			m.log.Error("flags: the pin could not be saved, so values may change on the next page", "error", err)
 		}
+		r.keepWorking(to)
 	}
 	if r.endPreview {
 		r.endPreview, wrote = false, true

@@ -9,9 +9,9 @@ import (
 
 // storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good.
 type storeJar struct {
-	store                sessions.Store
-	pinName, visitorName string
-	secure               bool
+	store                            sessions.Store
+	pinName, visitorName, workedName string
+	secure                           bool
 }
 
 // sessionValue is the key within each session.
@@ -32,6 +32,12 @@ func (j *storeJar) savePin(w http.ResponseWriter, r *http.Request, p pin) error 
 
 func (j *storeJar) saveVisitor(w http.ResponseWriter, r *http.Request, v visitor) error {
 	return j.save(w, r, j.visitorName, v.encode(), visitorAge)
+}
+
+func (j *storeJar) worked(r *http.Request) (int64, bool) { return decodeWorked(j.get(r, j.workedName)) }
+
+func (j *storeJar) saveWorked(w http.ResponseWriter, r *http.Request, at int64, age time.Duration) error {
+	return j.save(w, r, j.workedName, encodeWorked(at), age)
 }
 
 func (j *storeJar) get(r *http.Request, name string) string {

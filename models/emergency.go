@@ -7,11 +7,12 @@ import (
 	"gorm.io/gorm"
 )
 
-// Emergency is a kill in a protected environment, or a step back of a migration, which nobody approved before: somebody
-// else looks at it afterwards.
+// Emergency is what was done in a protected environment without an approval, such as a kill or the step back of a migration: somebody else looks at it
+// afterwards.
 type Emergency struct {
 	Environment  string `gorm:"primaryKey"`
 	Revision     int64  `gorm:"primaryKey;autoIncrement:false"`
+	Kind         string `gorm:"->"` // of the revision, which knows it
 	Flag         string // its key
 	Author       string
 	AuthorID     string
@@ -24,7 +25,10 @@ type Emergency struct {
 
 func (Emergency) TableName() string { return "emergencies" }
 
-// Emergencies returns the kills of these environments that nobody has looked at yet, newest first: at most limit of them,
+// emergencyColumns are the row's own and the revision's kind.
+const emergencyColumns = "emergencies.*, (SELECT kind FROM revisions r WHERE r.environment = emergencies.environment AND r.number = emergencies.revision) AS kind"
+
+// Emergencies returns those of these environments that nobody has looked at yet, newest first: at most limit of them,
 // of one flag (empty: of all). total is how many there are.
 func (r reader) Emergencies(ctx context.Context, environments []string, flag string, limit int) (rows []Emergency, total int, err error) {
 	waiting := func() *gorm.DB {
@@ -36,7 +40,7 @@ func (r reader) Emergencies(ctx context.Context, environments []string, flag str
 	}
 	var count int64
 	if err = waiting().Count(&count).Error; err == nil && count > 0 {
-		err = waiting().Order("at DESC, environment, revision").Limit(limit).Find(&rows).Error
+		err = waiting().Select(emergencyColumns).Order("at DESC, environment, revision").Limit(limit).Find(&rows).Error
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the emergencies: %w", err)
@@ -47,7 +51,7 @@ func (r reader) Emergencies(ctx context.Context, environments []string, flag str
 // Emergency returns one, reviewed or not, or ErrNotFound.
 func (r reader) Emergency(ctx context.Context, environment string, revision int64) (Emergency, error) {
 	var row Emergency
-	err := r.with(ctx).Where("environment = ? AND revision = ?", environment, revision).Take(&row).Error
+	err := r.with(ctx).Model(&row).Select(emergencyColumns).Where("environment = ? AND revision = ?", environment, revision).Take(&row).Error
 	if err != nil {
 		return Emergency{}, fmt.Errorf("read the emergency of revision %d of %q: %w", revision, environment, first(err))
 	}

@@ -227,6 +227,13 @@ func (r *Revision) markRead(f *flag) {
 	}
 }
 
+// NoteRead notes that a flag was read, for code that knows its value without asking: it is the same for everybody.
+func (r *Revision) NoteRead(key string) {
+	if i, ok := r.index[key]; ok {
+		r.markRead(r.nodes[i].flag)
+	}
+}
+
 func (v Values) value(key string) any {
 	n, c := v.find(key)
 	if n == nil || c.variant == noVariant {

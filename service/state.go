@@ -182,6 +182,22 @@ func (v View) Explain(key string, subject ruleset.Subject, at time.Time) (rulese
 	return v.revision().Explain(key, subject, grain(at)), nil
 }
 
+// Reachable gives a flag as the newest revision at the moment of the view defines it, with the variants that somebody could
+// be served: see [ruleset.Revision.Reachable].
+func (v View) Reachable(key string) (ruleset.Flag, []ruleset.Variant, bool) {
+	if v.IsZero() {
+		return ruleset.Flag{}, nil, false
+	}
+	return v.state.newest.own.Reachable(key)
+}
+
+// NoteRead notes that a flag was read, by who knew from Reachable that its value is the same for everybody.
+func (v View) NoteRead(key string) {
+	if !v.IsZero() {
+		v.state.newest.own.NoteRead(key)
+	}
+}
+
 // TimeGrain is how finely values follow the pinned time, so that subjects whose rules read it can be cached.
 const TimeGrain = 10 * time.Second
 

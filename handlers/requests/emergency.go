@@ -9,7 +9,7 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-// emergencyPage is a kill that nobody had to approve, for somebody else to look at.
+// emergencyPage is what nobody had to approve, such as a kill, for somebody else to look at.
 type emergencyPage struct {
 	shell.Page
 	Emergency models.Emergency
@@ -17,7 +17,7 @@ type emergencyPage struct {
 	In        models.Environment
 	Form      *shell.Form
 	MayReview bool
-	Own       bool // the person has killed it
+	Own       bool // the person did it
 }
 
 func emergency(c *shell.Context) error { return renderEmergency(c, http.StatusOK, shell.NewForm()) }
@@ -44,13 +44,13 @@ func review(c *shell.Context) error {
 		form.Message = message
 		return renderEmergency(c, http.StatusConflict, form)
 	case shell.IsMissing(err):
-		return shell.NotFound("Revision %d of this environment is no kill that has to be looked at.", number)
+		return shell.NotFound("Revision %d of this environment is no emergency that has to be looked at.", number)
 	case form.Refused(err, shell.Nowhere):
 		return renderEmergency(c, http.StatusUnprocessableEntity, form)
 	case err != nil:
 		return err
 	}
-	c.App.Log.Info("a kill was reviewed", "environment", c.Param("env"), "revision", number, "by", c.Person.Author())
+	c.App.Log.Info("an emergency was reviewed", "environment", c.Param("env"), "revision", number, "by", c.Person.Author())
 	return c.Done("It is noted that you have looked at it.", "requests")
 }
 
@@ -69,13 +69,13 @@ func renderEmergency(c *shell.Context, status int, form *shell.Form) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.Page("Look at a kill", "requests")
+	page, err := c.Page("Look at an emergency", "requests")
 	if err != nil {
 		return err
 	}
 	p := emergencyPage{Page: page, Form: form}
 	if p.Emergency, err = c.App.Store.Emergency(ctx, c.Param("env"), number); shell.IsMissing(err) {
-		return shell.NotFound("Revision %d of this environment is no kill that has to be looked at.", number)
+		return shell.NotFound("Revision %d of this environment is no emergency that has to be looked at.", number)
 	}
 	if err == nil {
 		p.Revision, err = c.App.Store.Revision(ctx, c.Param("env"), number)

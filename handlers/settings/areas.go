@@ -11,6 +11,7 @@ import (
 	"github.com/toprent/flags/handlers/inspect"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/kill"
+	"github.com/toprent/flags/handlers/maintenance"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/preview"
@@ -38,6 +39,7 @@ func areas() []func(*shell.App) {
 		inspect.Register,
 		plans.Register,
 		environments.Register,
+		maintenance.Register,
 		requests.Register,
 		schedules.Register,
 		status.Register,

@@ -13,7 +13,7 @@ import (
 // Event is what an alert tells of: a published revision, something that happened to a change request, or a test.
 type Event struct {
 	ID          string // stays the same through all attempts, so that receivers can tell what they have had
-	Kind        string // publish, kill, lift, import, recall, rollback, promote, copy; request.sent, request.approved …; test
+	Kind        string // publish, kill, lift, maintenance, maintenance-end, import, recall, rollback, promote, copy; request.sent, request.approved …; test
 	Environment string
 	Revision    int64  // 0: it tells of a change request
 	Request     int64  // 0: it tells of a revision

@@ -28,6 +28,10 @@ func (e Event) headline() string {
 		what = "LIFTED the kill of " + e.flagList() + " in " + e.Environment
 	case "step-back":
 		what = "STEPPED BACK " + e.flagList() + " in " + e.Environment + ": its old database answers again"
+	case "maintenance":
+		what = "MAINTENANCE in " + e.Environment + " by the flag " + e.flagList()
+	case "maintenance-end":
+		what = "ENDED the maintenance in " + e.Environment + " by the flag " + e.flagList()
 	case "recall":
 		what = "RECALLED " + e.Environment + ": what is published applies now"
 	case "import":

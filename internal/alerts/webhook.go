@@ -26,7 +26,7 @@ type PayloadData struct {
 	Revision    int64           `json:"revision,omitempty"`
 	Request     int64           `json:"change_request,omitempty"`
 	Title       string          `json:"title,omitempty"` // of the request
-	Kind        string          `json:"kind"`            // publish, kill, lift, import, recall, rollback, promote, copy, review, test, or as the type of a request's event
+	Kind        string          `json:"kind"`            // publish, kill, lift, maintenance, maintenance-end, import, recall, rollback, promote, copy, review, test, or as the type of a request's event
 	Author      string          `json:"author"`
 	Reason      string          `json:"reason"`
 	Flags       []PayloadChange `json:"flags"`

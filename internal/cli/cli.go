@@ -25,6 +25,8 @@ type commands struct {
 	Explain  explain    `cmd:"" help:"Say how a flag's value comes about for somebody."`
 	Kill     kill       `cmd:"" help:"Turn a flag off for everybody at once, whatever else is set."`
 	Lift     lift       `cmd:"" help:"Lift a kill: the flag's rules decide again."`
+	Maintain maintain   `cmd:"" help:"Close the site, or a part of it, with a page that says so."`
+	Reopen   reopen     `cmd:"" help:"End the maintenance that maintain or the settings pages have turned on."`
 	Requests requests   `cmd:"" help:"List the change requests that are open."`
 	Rollback rollback   `cmd:"" help:"Make an environment what it was at a revision. Kills stay as they are."`
 	Promote  promote    `cmd:"" help:"Make a flag in one environment what it is in another. Kills stay as they are."`

@@ -23,6 +23,7 @@ type Page struct {
 	Plan         string // key of the tenant's plan; empty: unknown
 	Look         string // classes of the body
 	Announcement string
+	Maintenance  middleware.MaintenanceState
 	Decisions    []Decision
 	Revision     int64
 	Settings     string // where the settings pages are; empty: there are none
@@ -44,6 +45,7 @@ func (s *Site) page(c *gin.Context, title string) Page {
 		People:       people,
 		Plan:         flags.Subject().Plan,
 		Announcement: flags.String("announcement", ""),
+		Maintenance:  middleware.MaintenanceOf(c),
 		Decisions:    decisions(flags),
 		Revision:     flags.Revision().Number,
 		Settings:     s.settings,
@@ -96,6 +98,17 @@ func (s *Site) problem(c *gin.Context, status int, title, message string) {
 func (s *Site) fail(c *gin.Context, err error) {
 	s.log.Error("a request failed", "path", c.Request.URL.Path, "error", err)
 	s.problem(c, http.StatusServiceUnavailable, "That did not work", "The database cannot be reached just now. Nothing was changed; try again in a moment.")
+}
+
+// maintenance is what the site shows while it is closed.
+func (s *Site) maintenance(c *gin.Context) {
+	s.show(c, http.StatusServiceUnavailable, "maintenance", s.page(c, "We will be back soon"))
+}
+
+// mayPass lets Toprent's own people in while the site is closed.
+func (s *Site) mayPass(c *gin.Context) bool {
+	person, ok := s.person(c)
+	return ok && person.Role == "support"
 }
 
 func (s *Site) notFound(c *gin.Context) {

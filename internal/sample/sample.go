@@ -96,6 +96,8 @@ func New(config Config) (http.Handler, error) {
 		Directory: config.Directory,
 		Preview:   config.Preview,
 	}))
+	// Who one is can be changed all the time, so that whoever tries it can become somebody who passes.
+	r.Use(middleware.Maintenance(middleware.MaintenanceOptions{Page: s.maintenance, Pass: s.mayPass, Except: []string{"/person"}}))
 	s.routes(r)
 	return r, nil
 }

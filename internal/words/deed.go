@@ -14,6 +14,10 @@ func Deed(kind string) string {
 		return "Killed"
 	case "lift":
 		return "Kill lifted"
+	case "maintenance":
+		return "Maintenance set"
+	case "maintenance-end":
+		return "Maintenance ended"
 	case "recall":
 		return "Recalled"
 	case "import":
@@ -53,7 +57,7 @@ func Deed(kind string) string {
 	case "sign-out":
 		return "Signed out"
 	case "emergency-reviewed":
-		return "Kill looked at"
+		return "Emergency looked at"
 	case "verify":
 		return "Audit verified"
 	case "dropped":

@@ -7,7 +7,7 @@ import (
 
 func TestWhatWasDoneIsSaidAsPeopleSayIt(t *testing.T) {
 	for kind, want := range map[string]string{"publish": "Published", "rollback": "Rolled back", "promote": "Promoted", "lift": "Kill lifted", "request-sent": "Request sent for review",
-		"emergency-reviewed": "Kill looked at", "": ""} {
+		"emergency-reviewed": "Emergency looked at", "": ""} {
 		if got := Deed(kind); got != want {
 			t.Errorf("%q is said as %q, want %q", kind, got, want)
 		}

@@ -15,7 +15,7 @@ import (
 // FlagDiff says what became different between two settings of a flag, one line each, such as "rollout of “Germany” from
 // 25 % to 50 %". Equal settings have no lines; different ones have at least one.
 func FlagDiff(was, is ruleset.Flag, zone *time.Location) []string {
-	d := differ{zone: zone}
+	d := differ{zone: zone, key: is.Key}
 	was, is = was.Filled(), is.Filled()
 	d.value("kind", string(was.Kind), string(is.Kind))
 	d.value("type", string(was.Type), string(is.Type))
@@ -104,6 +104,7 @@ func sameTime(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == n
 // differ collects what is different.
 type differ struct {
 	zone  *time.Location
+	key   string // of the flag; empty: it is of something else
 	lines []string
 }
 
@@ -158,10 +159,10 @@ func (d *differ) variants(was, is []ruleset.Variant) {
 	before := len(d.lines)
 	name := func(v ruleset.Variant) string { return v.Name }
 	pairs(was, is, name,
-		func(v ruleset.Variant) { d.add("variant “%s” added, %s", v.Name, short(string(v.Value))) },
-		func(v ruleset.Variant) { d.add("variant “%s” removed, was %s", v.Name, short(string(v.Value))) },
+		func(v ruleset.Variant) { d.add("variant “%s” added, %s", v.Name, d.variantValue(v)) },
+		func(v ruleset.Variant) { d.add("variant “%s” removed, was %s", v.Name, d.variantValue(v)) },
 		func(was, is ruleset.Variant) {
-			if a, b := short(string(was.Value)), short(string(is.Value)); a != b {
+			if a, b := d.variantValue(was), d.variantValue(is); a != b {
 				d.add("variant “%s” %s, was %s", is.Name, b, a)
 			} else {
 				d.add("variant “%s” has another value", is.Name)

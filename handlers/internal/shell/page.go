@@ -111,6 +111,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"changes", "Changes", "history", a.Link("changes")},
 		{"review", "Review", "badge-check", a.Link("review")},
 		{"environments", "Environments", "server", a.Link("environments")},
+		{"maintenance", "Maintenance", "power", a.Link("maintenance")},
 		{"health", "Health", "activity", a.Link("health")},
 	}
 	if c.Person.In(access.Everywhere) >= access.Admin {

@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/ruleset"
+)
+
+// closes turns maintenance on.
+func (s *sampleSite) closes(value ruleset.Maintenance) {
+	s.t.Helper()
+	s.maintained = true
+	_, err := s.changes.Maintain(s.t.Context(), changes.Maintenance{Environment: prod, By: ann, Reason: "new tyres", Value: value, Base: s.flagVersion(ruleset.MaintenanceKey)})
+	if err == nil {
+		err = s.flags.Refresh(s.t.Context())
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+const isClosed = `document.querySelector("#maintenance h1") != null`
+
+func told(phase string) string {
+	return `document.querySelector("[data-maintenance=` + phase + `]") != null`
+}
+
+// What people see: the banner, what they were doing until the drain is over, and the page.
+func TestMaintenanceIsAnnouncedDrainedAndShownInABrowser(t *testing.T) {
+	source := axe(t)
+	site := newSampleSite(t)
+	ben := site.welcomes(chromium(t), "u-ben")
+	begin := site.clock.Now().Add(10 * time.Minute)
+	end, announce := begin.Add(time.Hour), site.clock.Now()
+	looks := func(where string) {
+		ben.runs(source)
+		for _, s := range screens {
+			s.still = true
+			ben.looksThrough(s)
+			if over := evaluated[float64](ben.tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+				t.Errorf("%s on %+v is %g pixels too wide", where, s, over)
+			}
+			for _, broken := range evaluated[[]violation](ben.tab, violations) {
+				t.Errorf("%s on %+v: %+v", where, s, broken)
+			}
+		}
+	}
+	site.closes(ruleset.Maintenance{Message: "New tyres for everybody.", Announce: &announce, Start: &begin, End: &end, Drain: ruleset.Span(5 * time.Minute)})
+	ben.opens(site.URL + "/listings")
+	ben.sees(told("announced") + ` && document.body.textContent.includes("New tyres for everybody.")`)
+	looks("the banner")
+
+	site.clock.advance(10*time.Minute + time.Second)
+	ben.opens(site.URL + "/clients")
+	ben.sees(told("draining") + ` && !(` + isClosed + `)`)
+	eve := chromium(t).window()
+	eve.opens(site.URL + "/listings")
+	eve.sees(isClosed)
+	ben.runs(`flags.refresh()`) // which gives the session another pin
+	site.clock.advance(4 * time.Minute)
+	ben.opens(site.URL + "/listings")
+	ben.sees(told("draining"))
+
+	site.clock.advance(time.Minute)
+	ben.opens(site.URL + "/listings")
+	ben.sees(isClosed + ` && document.querySelector("#maintenance time") != null`)
+	looks("the page")
+
+	site.clock.advance(time.Hour)
+	ben.opens(site.URL + "/listings")
+	ben.sees(`!(` + isClosed + `) && document.querySelector("[data-maintenance]") == null`)
+}
