@@ -95,23 +95,22 @@ func written(flag ruleset.Flag) (set ruleset.StageSet) {
 
 // Standing is an entity in one environment.
 type Standing struct {
-	About       models.FeatureFlag
-	Flag        *catalog.Flag
-	Stages      ruleset.FlagStages
-	Since       time.Time // zero: not known
-	Changed     int64     // the revision in which its stages last changed
-	Progress    *models.CutoverProgress
-	Limits      models.CutoverLimits
-	Rows        []models.CutoverInstance
-	Told        readiness.Totals
-	Verdict     readiness.Verdict
-	Tally       Tally
-	Environment models.Environment
+	About    models.FeatureFlag
+	Flag     *catalog.Flag
+	Stages   ruleset.FlagStages
+	Since    time.Time // zero: not known
+	Changed  int64     // the revision in which its stages last changed
+	Progress *models.CutoverProgress
+	Limits   models.CutoverLimits
+	Rows     []models.CutoverInstance
+	Told     readiness.Totals
+	Verdict  readiness.Verdict
+	Tally    Tally
 }
 
 // standingOf puts together what is known of an entity.
 func (t told) standingOf(in *catalog.Environment, about models.FeatureFlag, flag *catalog.Flag, now time.Time) *Standing {
-	s := &Standing{About: about, Flag: flag, Environment: in.Environment, Since: t.since[flag.Key], Rows: t.instances[flag.Key], Changed: changedIn(in, flag)}
+	s := &Standing{About: about, Flag: flag, Since: t.since[flag.Key], Rows: t.instances[flag.Key], Changed: changedIn(in, flag)}
 	s.Stages, _ = in.Revision().Stages(flag.Key)
 	if progress, ok := t.progress[flag.Key]; ok {
 		s.Progress = &progress

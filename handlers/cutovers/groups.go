@@ -1,7 +1,6 @@
 package cutovers
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -177,11 +176,8 @@ func variantOf(flag ruleset.Flag, stage ruleset.Stage) string {
 	return "off"
 }
 
-// ruleOf is the place of a rule that a form names.
-func ruleOf(name string, flag ruleset.Flag) (int, error) {
+// placeOf is the place of the rule that a form names.
+func placeOf(name string, flag ruleset.Flag) (int, bool) {
 	i, err := strconv.Atoi(strings.TrimPrefix(name, rulePrefix))
-	if err != nil || i < 0 || i >= len(flag.Rules) {
-		return 0, fmt.Errorf("there is no rule %q", name)
-	}
-	return i, nil
+	return i, err == nil && i >= 0 && i < len(flag.Rules)
 }

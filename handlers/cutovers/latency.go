@@ -107,7 +107,7 @@ func barsOf(buckets []int64) (bars []latencyBar) {
 			continue
 		}
 		height := max(1.5, barHeight*float64(n)/float64(most))
-		bars = append(bars, latencyBar{X: barWidth * float64(i), Y: barHeight - height, Height: height, Title: bound(i) + ": " + views.Thousands(int(n))})
+		bars = append(bars, latencyBar{X: barWidth * float64(i), Y: barHeight - height, Height: height, Title: bound(i) + ": " + views.Thousands(n)})
 	}
 	return bars
 }

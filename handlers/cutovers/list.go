@@ -105,8 +105,8 @@ func elsewhereOf(in *catalog.Environment, key string) elsewhere {
 	return e
 }
 
-// Title is how the entity is called.
-func (s *Standing) Title() string {
+// Name is how the entity is called.
+func (s *Standing) Name() string {
 	if s.About.Title != "" {
 		return s.About.Title
 	}
@@ -145,7 +145,10 @@ func (s *Standing) Shares() (shares []ShareOf) {
 func (s *Standing) Many() bool { return len(s.Stages.Reachable.All()) > 1 }
 
 // Copying is what the copying does, for people.
-func (s *Standing) Copying() string { title, _ := copyingWords(s.Progress, s.Limits.Paused); return title }
+func (s *Standing) Copying() string {
+	title, _ := copyingWords(s.Progress, s.Limits.Paused)
+	return title
+}
 
 // CopyingState is how that looks.
 func (s *Standing) CopyingState() string {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/catalog"
@@ -27,8 +28,7 @@ type onePage struct {
 	Latency    []latencyRow
 	Instances  []instanceRow
 	Requests   []models.ChangeRequest
-	Kill       []string  // what a kill would do
-	NoKill     string    // why it is refused; empty: it is not
+	Kill       changes.KillEffect
 	Reached    time.Time // when it reached everyone; zero: it has not
 	Archivable time.Time // from when on it can be archived
 
@@ -80,9 +80,12 @@ func (b *board) open(c *shell.Context) (*onePage, error) {
 	}
 	p.Standing = told.standingOf(p.In, about, flag, now)
 	p.Tally = b.counts.of(p.In, flag, seen, 0, now)
-	p.Page.Title = p.Standing.Title()
+	p.Page.Title = p.Standing.Name()
 	p.MayEdit, p.MayApprove = c.Person.In(p.In.Name) >= access.Editor, c.Person.In(p.In.Name) >= access.Approver
 	p.fill(c.Zone(), now)
+	if p.Kill, err = c.App.Changes.KillWould(ctx, p.In.Name, about.Name); err != nil {
+		return nil, err
+	}
 	if p.Requests, err = c.App.Store.RequestsAbout(ctx, p.In.Name, about.Name, shownRequests); err != nil {
 		return nil, err
 	}
@@ -125,7 +128,6 @@ func (p *onePage) fill(zone *time.Location, now time.Time) {
 	}
 	p.Latency = latencyOf(p.Told.Old, p.Told.New)
 	p.Instances = instancesOf(p.Rows, p.Changed, now)
-	p.Kill, p.NoKill = p.killed()
 	p.Copying = shell.NewForm("rate", rateText(p.Limits.Rate))
 	p.Limit = limitsForm(p.Limits)
 	p.Go = shell.NewForm()
@@ -183,9 +185,8 @@ func (p *onePage) refused(c *shell.Context, err error) (bool, error) {
 		}
 		return true, p.render(c, http.StatusUnprocessableEntity)
 	}
-	if conflict, ok := shell.Conflict(err); ok {
+	if _, ok := shell.Conflict(err); ok {
 		p.Form.Message = "Somebody else has changed this flag in the meantime: what is below is how it is now. Look at it, and make your step again."
-		_ = conflict
 		return true, p.render(c, http.StatusConflict)
 	}
 	if message, ok := notNow(err); ok {

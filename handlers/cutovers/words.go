@@ -1,7 +1,6 @@
 package cutovers
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ func counted(n int64, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return views.Thousands(int(n)) + " " + one + "s"
+	return views.Thousands(n) + " " + one + "s"
 }
 
 // span is how long something lasts, roughly.
@@ -108,18 +107,21 @@ func directionWords(direction string) string {
 	return "from old to new"
 }
 
-// killWords say what killing the flag would do to an entity in these stages, sentence by sentence.
-func killWords(set ruleset.StageSet) (lines []string) {
-	for _, stage := range set.All() {
-		to := stage.Capped()
-		switch {
-		case stage == ruleset.StageComplete:
-			lines = append(lines, "Tenants in complete cannot go back: the old database has not been written since, and would lack what was changed.")
-		case stage == to:
-			lines = append(lines, fmt.Sprintf("Tenants in %s stay there: the old database answers them already.", stage))
-		default:
-			lines = append(lines, fmt.Sprintf("Tenants in %s step back to %s: the old database answers again, and both are still written, so nothing is lost.", stage, to))
-		}
+// sentence makes a sentence of a phrase for programs.
+func sentence(phrase string) string {
+	if phrase == "" {
+		return ""
+	}
+	return strings.ToUpper(phrase[:1]) + strings.TrimSuffix(phrase[1:], ".") + "."
+}
+
+// NoKill says why a kill would be refused now; empty: it would not.
+func (p *onePage) NoKill() string { return sentence(p.Kill.Refused) }
+
+// KillLines say what a kill would do, sentence by sentence.
+func (p *onePage) KillLines() (lines []string) {
+	for _, line := range p.Kill.Lines {
+		lines = append(lines, sentence(line))
 	}
 	return lines
 }
