@@ -124,7 +124,9 @@ func (t told) standingOf(in *catalog.Environment, about models.FeatureFlag, flag
 	if s.Progress != nil {
 		facts.Progress = *s.Progress
 	}
-	s.Verdict = readiness.Of(facts, now)
+	if s.Verdict = (readiness.Verdict{End: true}); s.Stages.Staged { // else the host knows
+		s.Verdict = readiness.Of(facts, now)
+	}
 	return s
 }
 

@@ -27,6 +27,7 @@ type page struct {
 	Overrides int                 // that give somebody something other than what is served when off
 	Some      []*catalog.Override // the first of them
 	Impact    *shell.Impact       // of the act, if it would change anything
+	Would     changes.KillEffect  // of a migration, what a kill would do
 	Comes     []string            // what decides once the kill is lifted, in the order in which it is asked
 }
 
@@ -56,13 +57,16 @@ func (p *page) read(c *shell.Context) error {
 		return changes.ErrNoFlag
 	}
 	p.Known, p.Where = true, p.State().Environment
-	p.overridden(time.Now())
-	p.Comes = comes(p.Settings, c.Zone())
-	if !p.Settings.Killed {
-		return nil
+	if !p.Settings.Staged() { // else an override is capped as a rule is
+		p.overridden(time.Now())
 	}
+	p.Comes = comes(p.Settings, c.Zone())
 	ctx, cancel := c.Ctx()
 	defer cancel()
+	if !p.Settings.Killed {
+		p.Would, err = c.App.Changes.KillWould(ctx, p.Env, p.Key)
+		return err
+	}
 	since, err := c.App.Store.KilledSince(ctx, p.Env, p.Key)
 	switch {
 	case err == nil:
@@ -118,6 +122,8 @@ func comes(flag *catalog.Flag, zone *time.Location) []string {
 		return []string{"It cannot be read (" + flag.Malformed + "), so everybody gets “" + variant(flag.Default) + "”."}
 	case flag.Archived:
 		return []string{"It is archived here, so it is asked for no more."}
+	case flag.Staged() && !flag.Enabled:
+		return []string{"It is disabled here, so everybody is in shadow at most."}
 	case !flag.Enabled:
 		return []string{"It is disabled here, so everybody gets “" + variant(flag.Off) + "”, but for those with an override."}
 	}

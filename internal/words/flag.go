@@ -13,6 +13,8 @@ import (
 func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 	off := Variant(flag, flag.Off)
 	switch {
+	case flag.Staged() && !flag.Archived:
+		return stagedIn(flag, now, zone)
 	case flag.Archived:
 		return "Archived: it is served to nobody, and what the code falls back to holds."
 	case flag.Killed:
@@ -23,6 +25,21 @@ func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 		return "Disabled: " + off + " for everybody but those with an override."
 	}
 	return capital(state(flag, now, zone)) + needs(flag) + "."
+}
+
+// stagedIn says which stages a migration gives to whom.
+func stagedIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
+	const back = "in shadow at most: the old database answers, and both are written."
+	switch {
+	case flag.Malformed != "":
+		return "It cannot be evaluated, so the last stages that could be still hold."
+	case flag.Killed:
+		return "Killed: everybody is " + back
+	case !flag.Enabled && (flag.Otherwise != "" && flag.Otherwise != ruleset.StageOff.String() || len(flag.Rules) > 0):
+		return "Disabled: everybody is " + back
+	}
+	flag = flag.Filled()
+	return capital(state(flag, now, zone)) + "."
 }
 
 // state is what the rules and the otherwise of an enabled flag come to.
