@@ -281,13 +281,17 @@ func (d *draft) checkReturn(t transition) {
 		return
 	}
 	free := t.after.free(t.key)
-	if t.before.capped(t.key) && (t.before.free(t.key) == free || !free.Has(ruleset.StageComplete)) {
+	if t.before.capped(t.key) && (t.before.free(t.key).Has(ruleset.StageComplete) || !free.Has(ruleset.StageComplete)) {
 		return
 	}
 	if d.cutover.later && !free.Has(ruleset.StageComplete) {
 		return
 	}
-	if message := noReturn(free, t.progress); message != "" {
+	message := noReturn(free, t.progress)
+	if message != "" && t.before.capped(t.key) {
+		message = "nobody can go to complete while it is killed or disabled, since nothing leads back from there: lift the kill or enable it first"
+	}
+	if message != "" {
 		d.refuseCutover(CutoverError{Flag: t.key, Rule: CutoverNoReturn, From: free.Max(), To: free.Max().Capped(), Progress: t.progress, Message: message})
 	}
 }

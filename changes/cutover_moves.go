@@ -12,6 +12,7 @@ import (
 type move struct {
 	who      string // a tenant; empty: those that nothing names
 	everyone bool   // all that nothing names
+	alone    bool   // and nothing names anybody
 	from, to ruleset.Stage
 	returns  bool // to what the flag gave before a kill, or an override, stepped them back
 }
@@ -41,6 +42,8 @@ func (m move) goes() string {
 	switch {
 	case m.who != "":
 		return m.who + " would go"
+	case m.everyone && m.alone:
+		return "everybody would go"
 	case m.everyone:
 		return "everybody else would go"
 	}
@@ -81,7 +84,10 @@ func (t transition) moves() []move {
 		}
 	}
 	worlds := q.worlds()
-	if worlds == nil {
+	switch {
+	case worlds == nil && t.same():
+		return all
+	case worlds == nil:
 		return append(all, t.anybody(t.before.reach(t.key))...)
 	}
 	return append(all, t.strangers(worlds)...)
@@ -130,6 +136,7 @@ func (t transition) strangers(worlds []world) (all []move) {
 	}
 	for m, n := range seen {
 		m.everyone = n == len(worlds)
+		m.alone = len(is.Rules)+len(overridesOf(t.after.def, t.key)) == 0
 		if m.from != m.to {
 			all = append(all, m)
 		}
@@ -142,9 +149,7 @@ func (t transition) strangers(worlds []world) (all []move) {
 func (d *draft) tellMoves(t transition, moves []move) {
 	var told []words.StageMove
 	for _, m := range moves {
-		told = append(told, words.StageMove{Tenant: m.who, Everyone: m.everyone, From: m.from, To: m.to})
+		told = append(told, words.StageMove{Tenant: m.who, Everyone: m.everyone, Alone: m.alone, From: m.from, To: m.to})
 	}
-	flag, _ := t.after.flag(t.key)
-	others := len(flag.Rules) > 0 || len(overridesOf(t.after.def, t.key)) > 0
-	d.cutover.lines[t.key] = append(d.cutover.lines[t.key], words.StageMoves(told, others)...)
+	d.cutover.lines[t.key] = append(d.cutover.lines[t.key], words.StageMoves(told)...)
 }

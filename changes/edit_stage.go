@@ -28,24 +28,27 @@ func (e SetStage) apply(d *draft) {
 	case !d.isAt(at, e.Base):
 		return
 	}
-	row, _ := d.flags.get(e.Flag)
-	flag := row.Flag(global)
-	if e.Stage != "" {
-		if _, ok := ruleset.ParseStage(e.Stage); !ok {
-			d.refuse(ruleset.Problem{Flag: e.Flag, Path: "otherwise", Message: "there is no stage “" + e.Stage + "”: use one of " + stageNames()})
-			return
-		}
-		flag.Otherwise = e.Stage
-	}
-	if e.Rules != nil {
-		flag.Rules = *e.Rules
+	if _, ok := ruleset.ParseStage(e.Stage); !ok && e.Stage != "" {
+		d.refuse(ruleset.Problem{Flag: e.Flag, Path: "otherwise", Message: "there is no stage “" + e.Stage + "”: use one of " + ruleset.StagesOf(ruleset.Stages...).String()})
+		return
 	}
 	if e.Force {
 		d.force(e.Flag)
 	}
-	if e.Stage != "" || e.Rules != nil {
-		d.putFlag(flag, flag.Killed)
+	if row, _ := d.flags.get(e.Flag); e.Stage != "" || e.Rules != nil {
+		d.putFlag(e.Of(row.Flag(global)), row.Killed)
 	}
+}
+
+// Of is a flag as the edit leaves it.
+func (e SetStage) Of(flag ruleset.Flag) ruleset.Flag {
+	if e.Stage != "" {
+		flag.Off, flag.Otherwise, flag.Default = e.Stage, e.Stage, e.Stage
+	}
+	if e.Rules != nil {
+		flag.Rules = *e.Rules
+	}
+	return flag
 }
 
 // force lets the stages of a flag go further than to the next.
@@ -58,5 +61,3 @@ func (d *draft) force(flag string) {
 
 func (e SetStage) item() Item              { return Item{Kind: ItemFlag, Key: e.Flag} }
 func (e SetStage) rebased(base int64) Edit { e.Base = base; return e }
-
-func stageNames() string { return ruleset.StagesOf(ruleset.Stages...).String() }

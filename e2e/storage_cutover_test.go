@@ -372,8 +372,12 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		s.publishes(s.to("clients", "shadow"))
 		s.syncs("clients")
 		s.publishes(s.to("clients", "live"))
-		s.stops(changes.CutoverSteps, s.rollsBack(then, changes.Scope{}).Edits...)
-		s.publishes(s.rollsBack(then+1, changes.Scope{}).Edits...)
+		further, err := s.changes.RollbackEdits(t.Context(), prod, then, changes.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stops(changes.CutoverSteps, further.Edits...)
+		s.rollsBack(then+1, changes.Scope{})
 		if f := s.flag("clients"); f.Otherwise != "shadow" {
 			t.Errorf("it is at %s", f.Otherwise)
 		}
@@ -394,7 +398,7 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		_, err := s.changes.Request(t.Context(), prod, ann, changes.Content{Reason: "a test", Steps: []changes.Planned{{Edits: []changes.Edit{s.to("clients", "live")}}}}, true)
 		s.refusedBy(changes.CutoverNotSynced, err)
 		s.syncs("clients")
-		r := s.approves(s.asks(s.to("clients", "live")), abe)
+		r := s.approves(s.asks(s.gives("clients", "shadow", servesTenants("live", "acme"))), abe)
 		row := s.progress("clients")
 		row.State = models.CutoverFailed
 		if _, err := s.store.PutCutoverProgress(t.Context(), row); err != nil {

@@ -31,6 +31,7 @@ func (s *storage) cannotReturn(key string) {
 		s.t.Errorf("what a kill would do: %+v, %v", effect, err)
 	}
 	s.stops(changes.CutoverNoReturn, changes.SetEnabled{Key: key})
+	s.stops(changes.CutoverNoReturn, s.enables(key, false))
 	s.unchanged(func() {
 		_, err := s.changes.Kill(s.t.Context(), prod, key, "ann", "it hurts")
 		s.refusedBy(changes.CutoverNoReturn, err)
@@ -129,9 +130,8 @@ var stepBackCases = map[string]func(*testing.T, *storage){
 	"nothing reaches complete while it is killed": func(t *testing.T, s *storage) {
 		s.reaches("clients", "rampdown")
 		s.kills("clients")
-		if _, err := s.tries(forced(s.to("clients", "complete"))); err == nil {
-			t.Error("killed, it is brought to complete")
-		}
+		s.stops(changes.CutoverNoReturn, forced(s.to("clients", "complete")))
+		s.stops(changes.CutoverNoReturn, tenantOverride("clients", "acme", "complete", 0))
 		s.publishes(s.to("clients", "live"))
 		s.lifts("clients")
 		s.stops(changes.CutoverSteps, s.to("clients", "complete"))

@@ -49,6 +49,10 @@ func wanted(conflict changes.Conflict, steps [][]changes.Edit) any {
 					}
 					return flag
 				}
+			case changes.SetStage:
+				if theirs, ok := conflict.Theirs.(ruleset.Flag); ok {
+					return e.Of(theirs)
+				}
 			case changes.PutSegment:
 				return e.Segment
 			case changes.PutPlan:

@@ -26,6 +26,8 @@ func (e Event) headline() string {
 		what = "KILLED " + e.flagList() + " in " + e.Environment
 	case "lift":
 		what = "LIFTED the kill of " + e.flagList() + " in " + e.Environment
+	case "step-back":
+		what = "STEPPED BACK " + e.flagList() + " in " + e.Environment + ": its old database answers again"
 	case "recall":
 		what = "RECALLED " + e.Environment + ": what is published applies now"
 	case "import":

@@ -12,19 +12,19 @@ import (
 type StageMove struct {
 	Tenant   string // empty: those that nothing names
 	Everyone bool   // all of those
+	Alone    bool   // and there are no others
 	From, To ruleset.Stage
 }
 
 // tenantsNamed is how many tenants a sentence names.
 const tenantsNamed = 3
 
-// StageMoves says who goes from which stage to which: “acme goes from shadow to live”. With others, there are tenants beside
-// everybody.
-func StageMoves(moves []StageMove, others bool) (lines []string) {
+// StageMoves says who goes from which stage to which: “acme goes from shadow to live”.
+func StageMoves(moves []StageMove) (lines []string) {
 	type step struct{ from, to ruleset.Stage }
 	var order []step
 	tenants := map[step][]string{}
-	others = others || slices.ContainsFunc(moves, func(m StageMove) bool { return m.Tenant != "" })
+	others := slices.ContainsFunc(moves, func(m StageMove) bool { return m.Tenant != "" })
 	for _, m := range moves {
 		at := step{m.From, m.To}
 		switch {
@@ -33,7 +33,7 @@ func StageMoves(moves []StageMove, others bool) (lines []string) {
 				order = append(order, at)
 			}
 			tenants[at] = append(tenants[at], m.Tenant)
-		case m.Everyone && !others:
+		case m.Everyone && m.Alone && !others:
 			lines = append(lines, fmt.Sprintf("everybody goes from %s to %s", m.From, m.To))
 		case m.Everyone:
 			lines = append(lines, fmt.Sprintf("everybody else goes from %s to %s", m.From, m.To))
