@@ -68,7 +68,7 @@ func largeSearches() []string {
 // pages are all that can be asked for: every route of ours that is read, with names filled in.
 func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	t.Helper()
-	names := strings.NewReplacer(":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
+	names := strings.NewReplacer("/migrations/:env/:key", "/migrations/production/"+largeEntity(7), ":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
 		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/tenant/history", "/tenant/history?id="+largeTenant(20), "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
 	known := map[string]bool{}
 	for _, at := range []struct {

@@ -76,6 +76,10 @@ func (b *board) setGone(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	err = c.App.Changes.InstanceGone(ctx, p.In.Name, form.Get("instance"), c.Actor(), form.Get("why"))
+	if shell.IsMissing(err) {
+		p.Form.Message = "Nobody waits for that instance: it has ended, or somebody has said already that it is gone."
+		return p.render(c, http.StatusConflict)
+	}
 	if done, err := p.refused(c, err); done || err != nil {
 		return err
 	}

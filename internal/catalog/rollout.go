@@ -32,6 +32,8 @@ func (f *Flag) Rollout(now time.Time) Rollout {
 		return Archived
 	case f.Killed:
 		return Killed
+	case f.Staged():
+		return f.staged()
 	case !f.Enabled:
 		return Off
 	}
@@ -63,6 +65,35 @@ func (f *Flag) Rollout(now time.Time) Rollout {
 		return Partial
 	}
 	return verdict(some, scheduled)
+}
+
+// staged is the rollout of a migration in stages: off is where it begins, complete is where everybody has it. One that is
+// disabled is in shadow at most.
+func (f *Flag) staged() Rollout {
+	var set ruleset.StageSet
+	add := func(variant string) {
+		if stage, ok := ruleset.ParseStage(orOff(variant)); ok {
+			if !f.Enabled {
+				stage = stage.Capped()
+			}
+			set |= ruleset.StagesOf(stage)
+		}
+	}
+	add(f.Otherwise)
+	for _, rule := range f.Rules {
+		if rule.Percent != nil {
+			add(rule.Percent.Serve)
+		} else {
+			add(rule.Serve)
+		}
+	}
+	switch {
+	case set.Is(ruleset.StageOff):
+		return Off
+	case set.Is(ruleset.StageComplete):
+		return Everyone
+	}
+	return Partial
 }
 
 func verdict(some, scheduled bool) Rollout {
