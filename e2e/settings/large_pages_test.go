@@ -156,7 +156,7 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 		})
 		// Pages that were not asked for anything since the server's start have nothing in memory.
 		t.Run("the first page after a start", func(t *testing.T) {
-			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production"} {
+			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production", "/migrations/production"} {
 				host.quick(t, largePage{path: path}, func() cost { return host.serves(t, largePage{path, newPages(t, host)}) })
 			}
 		})
@@ -197,7 +197,7 @@ func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People
 func largeFirst() []string {
 	flag := "/flags/" + largeKey(largeFlags/2)
 	return []string{"/flags", flag, flag + "/production", flag + "/production/rules", flag + "/production/who", flag + "/production/overrides",
-		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health"}
+		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health", "/migrations/production", "/migrations/production/" + largeEntity(7)}
 }
 
 // quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that
