@@ -40,6 +40,8 @@ var settingsPages = []string{
 	"/plans/development", "/plans/development/pro", "/plans/development/pro/edit", "/plans/development/free/remove", "/new-plan/development",
 	"/plan-ranks/development", "/tenants", "/tenant?id=t-acme",
 	"/maintenance", "/maintenance/staging", "/maintenance/production",
+	"/migrations/development", "/migrations/production", "/migrations/development/clients", "/migrations/development/bookings", "/migrations/development/invoices", "/migrations/production/clients",
+	"/migrations/development/clients/move", "/migrations/development/clients/force", "/flags/clients/development/kill", "/flags/clients/production/kill", "/flags/clients/development/rules",
 	"/environments", "/new-environment", "/environments/staging/edit", "/environments/production/recall",
 	"/changes", "/changes/development", "/changes/production/1", "/flags/checkout/history", "/tenant/history?id=t-acme", "/flags/checkout/development/promote?to=staging", "/flags/new-home/development/promote?to=production",
 	"/alerts", "/alerts/format", "/alerts/deliveries", "/alerts/channels/new?kind=webhook", "/alerts/channels/{channel}", "/alerts/channels/{channel}/remove",
@@ -58,6 +60,7 @@ var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/change
 func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
 	site = settingstest.New(t)
 	site.Sample()
+	site.Migrating()
 	if _, err := site.Changes.Kill(t.Context(), "production", "winter-look", "ada", "it is too cold"); err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func largeSearches() []string {
 // pages are all that can be asked for: every route of ours that is read, with names filled in.
 func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	t.Helper()
-	names := strings.NewReplacer(":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
+	names := strings.NewReplacer("/migrations/:env/:key", "/migrations/production/"+largeEntity(7), ":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
 		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/tenant/history", "/tenant/history?id="+largeTenant(20), "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
 	known := map[string]bool{}
 	for _, at := range []struct {
@@ -156,7 +156,7 @@ func TestEveryPageTakesAHundredMillisecondsAtMost(t *testing.T) {
 		})
 		// Pages that were not asked for anything since the server's start have nothing in memory.
 		t.Run("the first page after a start", func(t *testing.T) {
-			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production"} {
+			for _, path := range []string{"/flags", "/flags/" + largeKey(largeFlags/2) + "/production", "/migrations/production"} {
 				host.quick(t, largePage{path: path}, func() cost { return host.serves(t, largePage{path, newPages(t, host)}) })
 			}
 		})
@@ -197,7 +197,7 @@ func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People
 func largeFirst() []string {
 	flag := "/flags/" + largeKey(largeFlags/2)
 	return []string{"/flags", flag, flag + "/production", flag + "/production/rules", flag + "/production/who", flag + "/production/overrides",
-		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health"}
+		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health", "/migrations/production", "/migrations/production/" + largeEntity(7)}
 }
 
 // quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that

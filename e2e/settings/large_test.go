@@ -35,6 +35,7 @@ func largeDocument() changes.Document {
 	for i, name := range []string{"development", "staging", "production"} {
 		doc.Environments = append(doc.Environments, changes.EnvironmentDocument{Name: name, Definition: largeDefinition(i), PlansGiven: true, SegmentsGiven: true})
 	}
+	addLargeEntities(&doc)
 	production := &doc.Environments[2].Definition
 	for n := range largeOverrides {
 		override := ruleset.Override{Flag: largeKey(n % (largeFlags / 2)), Variant: "on", Reason: "pilot"}

@@ -75,6 +75,9 @@ func (act act) submit(c *shell.Context) error {
 	if form.Unavailable(err) {
 		return act.render(c, http.StatusServiceUnavailable, form)
 	}
+	if form.Refused(err, shell.Nowhere) {
+		return act.render(c, http.StatusUnprocessableEntity, form)
+	}
 	if err != nil {
 		return err
 	}
@@ -82,19 +85,18 @@ func (act act) submit(c *shell.Context) error {
 		// That page says by whom, when and why; for a flag that is not killed, what is set.
 		return c.Done(fmt.Sprintf(act.already, key, act.titleOf(c)), "flags", key, environment, act.path)
 	}
-	return c.Done(fmt.Sprintf(act.doneTo(c, key), key, act.titleOf(c)), "flags", key, environment)
+	return c.Done(act.said(c), "flags", key, environment)
 }
 
-// doneTo says what was done; a migration's kill steps it back.
-func (act act) doneTo(c *shell.Context, key string) string {
-	in, err := c.Environment()
-	if err != nil || !act.kills {
-		return act.done
+// said tells what the act has done. A kill of a migration in stages turns nothing off.
+func (act act) said(c *shell.Context) string {
+	key, title := c.Param("key"), act.titleOf(c)
+	if in, err := c.Environment(); err == nil && act.kills {
+		if flag, ok := in.Flag(key); ok && flag.Staged() {
+			return fmt.Sprintf("%s in %s is killed: everybody is in shadow at most, where the old database answers and both are written.", key, title)
+		}
 	}
-	if flag, ok := in.Flag(key); ok && flag.Staged() {
-		return "The kill of %s in %s steps everybody back to shadow at most, on every instance. The original counts, and both sides stay written."
-	}
-	return act.done
+	return fmt.Sprintf(act.done, key, title)
 }
 
 // doKill never waits for an approval.

@@ -11,7 +11,6 @@ import (
 	"github.com/toprent/flags/internal/catalog"
 	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
-	"github.com/toprent/flags/ruleset"
 )
 
 // page is what both acts show. While the database cannot be reached, it is the form alone.
@@ -28,7 +27,7 @@ type page struct {
 	Overrides int                 // that give somebody something other than what is served when off
 	Some      []*catalog.Override // the first of them
 	Impact    *shell.Impact       // of the act, if it would change anything
-	Then      string              // where a kill leads a migration; empty for any other flag, which is off
+	Would     changes.KillEffect  // of a migration, what a kill would do
 	Comes     []string            // what decides once the kill is lifted, in the order in which it is asked
 }
 
@@ -58,14 +57,16 @@ func (p *page) read(c *shell.Context) error {
 		return changes.ErrNoFlag
 	}
 	p.Known, p.Where = true, p.State().Environment
-	p.overridden(time.Now())
-	p.Comes = comes(p.Settings, c.Zone())
-	p.Then = afterKill(p.Settings.Flag, c.Zone())
-	if !p.Settings.Killed {
-		return nil
+	if !p.Settings.Staged() { // else an override is capped as a rule is
+		p.overridden(time.Now())
 	}
+	p.Comes = comes(p.Settings, c.Zone())
 	ctx, cancel := c.Ctx()
 	defer cancel()
+	if !p.Settings.Killed {
+		p.Would, err = c.App.Changes.KillWould(ctx, p.Env, p.Key)
+		return err
+	}
 	since, err := c.App.Store.KilledSince(ctx, p.Env, p.Key)
 	switch {
 	case err == nil:
@@ -113,15 +114,6 @@ func (p *page) overridden(now time.Time) {
 
 // More is how many overrides are not listed.
 func (p page) More() int { return p.Overrides - len(p.Some) }
-
-// afterKill says which stages a kill leads a migration to.
-func afterKill(flag ruleset.Flag, zone *time.Location) string {
-	if !flag.Staged() {
-		return ""
-	}
-	flag.Killed = true
-	return words.FlagIn(flag, time.Now(), zone)
-}
 
 // comes says what decides the flag when it is not killed.
 func comes(flag *catalog.Flag, zone *time.Location) []string {

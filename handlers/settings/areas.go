@@ -4,6 +4,7 @@ import (
 	"github.com/toprent/flags/handlers/alerts"
 	"github.com/toprent/flags/handlers/api"
 	"github.com/toprent/flags/handlers/audit"
+	"github.com/toprent/flags/handlers/cutovers"
 	"github.com/toprent/flags/handlers/environments"
 	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/flags"
@@ -31,6 +32,7 @@ func areas() []func(*shell.App) {
 		kill.Register,
 		history.Register,
 		flag.Register,
+		cutovers.Register,
 		preview.Register,
 		review.Register,
 		rules.Register,

@@ -37,6 +37,11 @@ func TestHowFarAFlagIsOut(t *testing.T) {
 		"some now, more later":              {&ruleset.Flag{Enabled: true, Rules: []ruleset.Rule{{When: when, Serve: "on"}, {Percent: &ruleset.Percent{Serve: "on", To: 1, Start: &later, End: &later}}}}, catalog.Partial},
 		"a text that is the same for all":   {&ruleset.Flag{Enabled: true, Type: ruleset.String, Off: "a", Otherwise: "b"}, catalog.Everyone},
 		"a text that is what off is anyway": {&ruleset.Flag{Enabled: true, Type: ruleset.String, Off: "a", Otherwise: "a"}, catalog.Off},
+		"a migration that has not begun":    {&ruleset.Flag{Enabled: true, Kind: ruleset.Migration, Type: ruleset.String}, catalog.Off},
+		"a migration under way":             {&ruleset.Flag{Enabled: true, Kind: ruleset.Migration, Type: ruleset.String, Off: "live", Otherwise: "live"}, catalog.Partial},
+		"a migration ahead for some":        {&ruleset.Flag{Enabled: true, Kind: ruleset.Migration, Type: ruleset.String, Otherwise: "rampdown", Rules: []ruleset.Rule{{When: when, Serve: "complete"}}}, catalog.Partial},
+		"a migration that is complete":      {&ruleset.Flag{Enabled: true, Kind: ruleset.Migration, Type: ruleset.String, Off: "complete", Otherwise: "complete"}, catalog.Everyone},
+		"a migration that is disabled":      {&ruleset.Flag{Kind: ruleset.Migration, Type: ruleset.String, Otherwise: "live"}, catalog.Partial},
 	} {
 		var flag *catalog.Flag
 		if c.flag != nil {

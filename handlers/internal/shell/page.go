@@ -105,6 +105,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"flags", "Flags", "flag", a.Link("flags")},
 		{"segments", "Segments", "users", a.Link("segments", first)},
 		{"plans", "Plans", "layers", a.Link("plans", first)},
+		{"migrations", "Migrations", "database", a.Link("migrations", first)},
 		{"subjects", "Directory", "user", a.Link("subjects", first)},
 		{"inspect", "Inspector", "eye", a.Link("inspect")},
 		{"requests", "Requests", "git-branch", a.Link("requests")},
