@@ -1,0 +1,180 @@
+package cutover_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/models/sqlite"
+	"github.com/toprent/flags/ruleset"
+)
+
+// stay is a row of the entity that is moved. Its history names every change that was made to it, so that one that was lost,
+// or made twice, shows.
+type stay struct {
+	ID      string `gorm:"primaryKey"`
+	Tenant  string
+	Changes int64
+	History string // each name with a comma behind it
+}
+
+func (stay) TableName() string { return "stays" }
+
+// added is a change of a stay. Made twice, it would count twice.
+type added struct{ Tenant, Name string }
+
+const staysTable = "CREATE TABLE stays (id VARCHAR(64) PRIMARY KEY, tenant VARCHAR(64) NOT NULL, changes BIGINT NOT NULL, history TEXT NOT NULL)"
+
+// query asks for one stay.
+type query struct{ ID string }
+
+type stays = cutover.Entity[query, []stay, added, stay]
+
+// where is where an entity's databases are: a PostgreSQL URL or an SQLite file each.
+type where struct{ Old, New, Journal, Flags string }
+
+// open opens a database of an entity.
+func open(place string) (*gorm.DB, error) {
+	config := &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true}
+	if strings.HasPrefix(place, "postgres://") {
+		return gorm.Open(postgres.Open(place), config)
+	}
+	return sqlite.GORM(place, config)
+}
+
+// sideOf is one side of the stays.
+func sideOf(db *gorm.DB) (cutover.Side[query, []stay, added, stay], error) {
+	side, err := cutover.GORMSide[query, []stay, added, stay](db)
+	if err != nil {
+		return side, err
+	}
+	side.Read = func(ctx context.Context, q query) (found []stay, err error) {
+		return found, cutover.DB(ctx, db).Where("id = ?", q.ID).Find(&found).Error
+	}
+	side.Apply = func(ctx context.Context, key string, c added) error {
+		return cutover.DB(ctx, db).Exec("INSERT INTO stays (id, tenant, changes, history) VALUES (?, ?, 1, ?)"+
+			" ON CONFLICT (id) DO UPDATE SET changes = stays.changes + 1, history = stays.history || excluded.history",
+			key, c.Tenant, c.Name+",").Error
+	}
+	return side, nil
+}
+
+// moving is an entity that is described, with the connections that are its own.
+func (w where) moving(flag string) (config cutover.Config[query, []stay, added, stay], close func(), err error) {
+	var pools []*gorm.DB
+	close = func() {
+		for _, db := range pools {
+			if pool, err := db.DB(); err == nil {
+				_ = pool.Close()
+			}
+		}
+	}
+	for _, place := range []string{w.Old, w.New, w.Journal} {
+		db, err := open(place)
+		if err != nil {
+			close()
+			return config, nil, err
+		}
+		if pool, err := db.DB(); err == nil {
+			pool.SetMaxOpenConns(16)
+			pool.SetMaxIdleConns(16)
+		}
+		pools = append(pools, db)
+	}
+	config = cutover.Config[query, []stay, added, stay]{
+		Flag:    flag,
+		Journal: cutover.NewJournal(pools[2]),
+		Key:     func(row stay) string { return row.ID },
+		Tenant:  func(row stay) string { return row.Tenant },
+		Logger:  slog.New(slog.DiscardHandler),
+		Lease:   300 * time.Millisecond,
+	}
+	if config.Old, err = sideOf(pools[0]); err == nil {
+		config.New, err = sideOf(pools[1])
+	}
+	return config, close, err
+}
+
+// still is a stage that everybody is at.
+type still struct{ stage ruleset.Stage }
+
+func (s still) Of(ruleset.Subject) (cutover.Place, error) {
+	return cutover.Place{Stage: s.stage, Moving: true}, nil
+}
+
+func (s still) All() (cutover.Everywhere, error) {
+	return cutover.Everywhere{Place: cutover.Place{Moving: true}, Stages: ruleset.StagesOf(s.stage), OldWhole: true, NewWhole: true}, nil
+}
+
+// told is what a process that is one instance is told to do.
+type told struct {
+	where
+	Name  string // of the instance
+	Stage ruleset.Stage
+	Keys  int // how many there are to write
+	Moves bool // it copies rows, rather than writing them
+}
+
+const instanceVariable = "CUTOVER_TEST_INSTANCE"
+
+// beInstance is the main function of a process that is one instance. It writes lines: "ready", "made KEY NAME" for each write
+// that was acknowledged, "failed …" for each that was not. It ends when it is killed.
+func beInstance(text string) error {
+	var t told
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return err
+	}
+	if t.Moves {
+		return t.moves(os.Stdout)
+	}
+	return t.writes(os.Stdout)
+}
+
+// writes writes the same few rows from several goroutines, and repairs.
+func (t told) writes(out *os.File) error {
+	config, _, err := t.moving("stays")
+	if err != nil {
+		return err
+	}
+	entity, err := cutover.NewEntity(config, still{t.Stage})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	fmt.Fprintln(out, "ready")
+	for n := range writers {
+		go func() {
+			for i := 0; ; i++ {
+				fmt.Fprintln(out, writeOne(ctx, entity, t.Name, n, i, t.Keys))
+			}
+		}()
+	}
+	for {
+		if _, err := entity.Repair(ctx, 20); err != nil {
+			fmt.Fprintln(out, "failed to repair:", err)
+		}
+	}
+}
+
+const writers = 4 // of each instance
+
+// writeOne makes one change, and says what became of it in a line.
+func writeOne(ctx context.Context, entity *stays, instance string, writer, i, keys int) string {
+	key := fmt.Sprintf("stay-%03d", (writer*7+i*13)%keys)
+	name := fmt.Sprintf("%s.%d.%d", instance, writer, i)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := entity.Write(ctx, ruleset.Subject{Tenant: "acme"}, key, added{"acme", name}); err != nil {
+		return fmt.Sprintf("failed %s %s %v", key, name, err)
+	}
+	return fmt.Sprintf("made %s %s", key, name)
+}
