@@ -97,6 +97,25 @@ func (r reader) OverridesAt(ctx context.Context, environment string, n int64) ([
 	return rows, nil
 }
 
+// LiveOverridesOf returns the live overrides of one flag in an environment.
+func (r reader) LiveOverridesOf(ctx context.Context, environment, featureID string) ([]FeatureFlagOverride, error) {
+	var rows []FeatureFlagOverride
+	if err := r.with(ctx).Where("environment = ? AND feature_id = ? AND to_revision IS NULL", environment, featureID).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the overrides of a flag in %q: %w", environment, err)
+	}
+	return rows, nil
+}
+
+// OverridesChanged is the newest revision of an environment that brought or ended an override of a flag; 0: none did.
+func (r reader) OverridesChanged(ctx context.Context, environment, featureID string) (revision int64, err error) {
+	err = r.with(ctx).Model(&FeatureFlagOverride{}).Where("environment = ? AND feature_id = ?", environment, featureID).
+		Select("coalesce(max(coalesce(to_revision, from_revision)), 0)").Scan(&revision).Error
+	if err != nil {
+		return 0, fmt.Errorf("look when overrides in %q changed: %w", environment, err)
+	}
+	return revision, nil
+}
+
 // OverrideRecord is a live override with who made it and when.
 type OverrideRecord struct {
 	ruleset.Override

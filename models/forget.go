@@ -36,6 +36,7 @@ func named() map[string][]string {
 		"emergencies":            {"author", "author_id", "reviewed_by", "reviewed_by_id"},
 		"feature_flags":          {"reviewed_by"},
 		"code_uploads":           {"uploaded_by"},
+		"cutover_limits":         {"changed_by"},
 	}
 }
 
@@ -315,6 +316,7 @@ func (tx *Tx) StillHolding(ctx context.Context, names []string) (held []Held, er
 			{"notes on kills that were looked at", "emergencies", "note"},
 			{"owners of flags", "feature_flags", "owner"},
 			{"what alert channels show of where they lead", "alert_channels", "hint"},
+			{"differences between two databases, as the host redacts them", "cutover_instances", "stats"},
 		} {
 			count(place.where+" (texts with "+fmt.Sprintf("%q", name)+")", "SELECT count(*) FROM "+place.table+" WHERE "+place.column+` LIKE ? ESCAPE '\'`, like)
 		}

@@ -117,13 +117,22 @@ func (c *compiler) compileFlag(source *Flag, overrides []indexedOverride) *flag 
 		return f
 	}
 	before := len(c.problems)
-	fc := &flagCompiler{compiler: c, source: source, flag: &flag{source: *source, overrides: own, plans: c.plans}}
+	fc := &flagCompiler{compiler: c, source: source, flag: &flag{source: *source, overrides: own, plans: c.plans, staged: source.Staged()}}
 	fc.compile()
-	if len(c.problems) > before {
-		fc.flag.malformed = c.problems[before].Message
-	}
+	fc.setAside(before)
 	fc.compileOverrides(overrides)
+	fc.checkMigration(overrides)
+	if fc.flag.staged { // without one of its overrides too, a tenant would be in a stage that it is not in
+		fc.setAside(before)
+	}
 	return fc.flag
+}
+
+// setAside makes a flag malformed that has mistakes, which are those since before.
+func (c *flagCompiler) setAside(before int) {
+	if len(c.problems) > before && c.flag.malformed == "" {
+		c.flag.malformed = c.problems[before].Message
+	}
 }
 
 // shared gives the previous revision's flag if it is the same in everything it depends on. Malformed ones are
@@ -133,7 +142,7 @@ func (c *compiler) shared(source *Flag, overrides []Override) *flag {
 		return nil
 	}
 	f := c.previous.compiled[source.Key]
-	if f == nil || f.malformed != "" || f.badOverrides || f.plans != c.plans {
+	if f == nil || f.malformed != "" || f.flawed || f.plans != c.plans {
 		return nil
 	}
 	for _, s := range f.segments {

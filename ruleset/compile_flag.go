@@ -27,13 +27,31 @@ func (c *flagCompiler) compile() {
 	c.flag.off, c.flag.otherwise, c.flag.fallback = noVariant, noVariant, noVariant
 	c.checkDefinition()
 	c.compileVariants()
-	c.flag.off = c.off()
+	if !c.flag.staged {
+		c.flag.off = c.off()
+	}
 	c.flag.otherwise = c.special("otherwise", c.source.Otherwise)
-	c.flag.fallback = c.special("default", c.source.Default)
+	if c.source.Kind == Migration {
+		c.compilePresent()
+	} else {
+		c.flag.fallback = c.special("default", c.source.Default)
+	}
 	if c.source.Malformed != "" {
 		return
 	}
 	c.compileRules()
+}
+
+// compilePresent: a migration's default is the present stage, and a staged one's off too, whatever is stored as such. A
+// staged flag with a gate has a mistake; it is not for a plan to say who meets which database.
+func (c *flagCompiler) compilePresent() {
+	c.flag.fallback = c.flag.otherwise
+	if c.flag.staged {
+		c.flag.off = c.flag.otherwise
+		if !c.source.Archived {
+			c.flag.gate = nil
+		}
+	}
 }
 
 func (c *flagCompiler) checkDefinition() {
@@ -59,10 +77,7 @@ func (c *flagCompiler) checkDefinition() {
 }
 
 func (c *flagCompiler) compileVariants() {
-	variants := c.source.Variants
-	if len(variants) == 0 && c.source.Type == Boolean {
-		variants = []Variant{{"on", json.RawMessage("true")}, {"off", json.RawMessage("false")}}
-	}
+	variants := c.source.AllVariants()
 	if len(variants) == 0 && c.source.Malformed == "" {
 		c.report(c.at("variants"), "a %s flag needs at least one variant", c.source.Type)
 	}
@@ -141,9 +156,9 @@ func (c *flagCompiler) off() variantIndex {
 	return v
 }
 
-// special finds the variant of off, otherwise or default. A boolean's default to off.
+// special finds the variant of off, otherwise or default. A boolean's and a staged flag's default to off.
 func (c *flagCompiler) special(field, name string) variantIndex {
-	if name == "" && c.source.Type == Boolean {
+	if name == "" && (c.source.Type == Boolean || c.flag.staged) {
 		name = "off"
 	}
 	v := c.flag.variantNamed(name)

@@ -48,7 +48,7 @@ func (c *flagCompiler) compileOverrides(overrides []indexedOverride) {
 			c.report(at, "there is no variant %q: %s", o.Variant, c.variantNames())
 		}
 		if len(c.problems) > reported || compiled.variant == noVariant {
-			f.badOverrides = true
+			f.flawed = true
 			continue
 		}
 		byID[id] = compiled

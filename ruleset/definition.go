@@ -63,7 +63,8 @@ type Flag struct {
 	Enabled       bool   `json:"enabled,omitempty"`
 	Killed        bool   `json:"killed,omitempty"`
 
-	Variants  []Variant `json:"variants,omitempty"`  // in stored order; empty for a boolean flag: on and off
+	// In stored order; empty for a boolean flag: on and off; for a staged migration flag: the stages.
+	Variants  []Variant `json:"variants,omitempty"`
 	Off       string    `json:"off,omitempty"`       // variant served when disabled, killed or gated; a boolean's default is off
 	Otherwise string    `json:"otherwise,omitempty"` // variant served when nothing matches; a boolean's default is off
 	Default   string    `json:"default,omitempty"`   // variant served when the flag cannot be evaluated; a boolean's default is off

@@ -106,8 +106,11 @@ func (e *evaluation) setID(slot int, id string) {
 // decide goes through the cases in the order of the reasons.
 func (e *evaluation) decide(n *node) cell {
 	f := n.flag
-	if n.killed {
-		return f.cell(f.off, Killed, 0)
+	switch {
+	case n.capped != FlagNotFound:
+		return f.steppedBack(e.decideRules(n), n.capped)
+	case n.killed:
+		return f.killed(n.malformed)
 	}
 	if f.gate == nil && n.guard == nil && !n.previewed { // most flags
 		return e.decideAdmitted(n)
@@ -124,6 +127,15 @@ func (e *evaluation) decide(n *node) cell {
 		c.bits |= bitUpgradable
 	}
 	return c
+}
+
+// killed is what a flag serves that is killed. A staged one comes here only if it is malformed: then nothing that it
+// serves can be trusted, which is said before all else.
+func (f *flag) killed(malformed string) cell {
+	if f.staged && malformed != "" {
+		return f.cell(f.fallback, Error, 0)
+	}
+	return f.cell(f.off, Killed, 0)
 }
 
 // admits reports whether the plan and the add-ons include a flag: NothingMatched if so, or if it needs none. Of a draft,
@@ -162,6 +174,19 @@ func (e *evaluation) decideAdmitted(n *node) cell {
 			return f.cell(f.off, PrerequisiteFailed, uint8(i+1))
 		}
 	}
+	return e.decideByRules(f)
+}
+
+// decideRules decides by overrides, rules and otherwise alone: what a staged flag would serve were it not stopped.
+func (e *evaluation) decideRules(n *node) cell {
+	if v, ok := e.overridden(n.flag); ok {
+		return n.flag.cell(v, Overridden, 0)
+	}
+	return e.decideByRules(n.flag)
+}
+
+// decideByRules decides by the first rule that matches, or by otherwise.
+func (e *evaluation) decideByRules(f *flag) cell {
 	for i := range f.rules {
 		if v, ok := e.serves(&f.rules[i]); ok {
 			reason := TargetingMatch

@@ -79,6 +79,10 @@ func (x *explainer) say(name, format string, args ...any) {
 }
 
 func (x *explainer) explain() {
+	if x.node.capped != FlagNotFound {
+		x.explainCapped()
+		return
+	}
 	x.explainKill()
 	for _, tell := range []func() bool{x.explainPlan, x.explainPreview, x.explainError, x.explainOverride, x.explainEnabled, x.explainPrerequisites, x.explainRules} {
 		if x.cell.reason == Killed || tell() {
@@ -93,7 +97,40 @@ func (x *explainer) explainKill() {
 		x.say("kill", "killed in the newest revision: %s", x.serving())
 		return
 	}
+	if x.node.killed {
+		x.say("kill", "killed in the newest revision, but its stage cannot be told")
+		return
+	}
 	x.say("kill", "not killed")
+}
+
+// explainCapped tells of a staged flag that is killed or disabled: what it would serve, and how far that steps back.
+func (x *explainer) explainCapped() {
+	served := x.cell
+	x.cell = x.decideRules(x.node)
+	if !x.explainOverride() {
+		x.explainRules()
+	}
+	back := steppingBack(Stage(x.cell.variant))
+	x.cell = served
+	if served.reason == Killed {
+		x.say("kill", "killed in the newest revision: %s", back)
+	} else {
+		x.say("enabled", "disabled in this environment: %s", back)
+	}
+	x.steps[len(x.steps)-1].Decides = true
+}
+
+// steppingBack says what a kill makes of a stage.
+func steppingBack(from Stage) string {
+	switch to := from.Capped(); {
+	case to != from:
+		return fmt.Sprintf("steps back from %q to %q, where the original counts and both are written", from, to)
+	case to.New():
+		return fmt.Sprintf("stays %q, since the original is no longer written", to)
+	default:
+		return fmt.Sprintf("stays %q, where the original counts", to)
+	}
 }
 
 func (x *explainer) serving() string {

@@ -19,7 +19,8 @@ type flag struct {
 	gate      *gate
 	malformed string // why it cannot be evaluated; empty if it can
 
-	badOverrides bool // some were left out, because of mistakes
+	flawed bool // has mistakes, for which it is not set aside: overrides were left out, or a migration's rules are unsafe
+	staged bool // its variants are the stages of a migration, in their order, unless it is malformed
 
 	users, tenants map[string]override
 	rules          []rule

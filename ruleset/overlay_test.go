@@ -110,8 +110,8 @@ func TestPrerequisitesAreValuesOfTheSameRequest(t *testing.T) {
 	gone := define(boolean("release", serve("on")), pinned.Flags[2], pinned.Flags[3])
 	expectAll(gone, map[string]ruleset.Reason{"release": ruleset.PrerequisiteFailed, "grandchild": ruleset.PrerequisiteFailed})
 	killedParent := define(pinned.Flags[0], pinned.Flags[1], pinned.Flags[2], killed(pinned.Flags[3]),
-		requiring(of(ruleset.Migration, boolean("migration", serve("on"))), "release", "parent"))
-	expectAll(killedParent, map[string]ruleset.Reason{"release": ruleset.TargetingMatch, "migration": ruleset.PrerequisiteFailed})
+		requiring(of(ruleset.Operational, boolean("lever", serve("on"))), "release", "parent"))
+	expectAll(killedParent, map[string]ruleset.Reason{"release": ruleset.TargetingMatch, "lever": ruleset.PrerequisiteFailed})
 }
 
 // Each revision is sound, but the pinned release flag requires the operational one, which in the newest revision

@@ -11,7 +11,7 @@ import (
 // against a preview as against any rule. Reading its values counts for nothing.
 //
 // What cannot be previewed is left out and told as [Problems]: a flag that there is not or that is archived, a variant
-// that it does not have, a flag that is malformed.
+// that it does not have, a flag that is malformed or staged.
 func (r *Revision) Preview(variants map[string]string) (*Revision, error) {
 	var problems Problems
 	nodes := slices.Clone(r.nodes)
@@ -25,6 +25,8 @@ func (r *Revision) Preview(variants map[string]string) (*Revision, error) {
 		switch v := n.flag.variantNamed(variants[key]); {
 		case n.malformed != "":
 			problems = append(problems, Problem{Flag: key, Message: "cannot be evaluated: " + n.malformed})
+		case n.flag.staged:
+			problems = append(problems, Problem{Flag: key, Message: "says where data is read and written, which must be the same for all of a tenant: it cannot be previewed"})
 		case v == noVariant:
 			problems = append(problems, Problem{Flag: key, Message: "has no variant of that name"})
 		default:

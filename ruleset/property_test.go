@@ -64,7 +64,11 @@ func TestTheTablesSayWhatTheRulesSay(t *testing.T) {
 		slow := d
 		slow.Overrides = slices.Clone(d.Overrides)
 		for _, f := range d.Flags {
-			slow.Overrides = append(slow.Overrides, ruleset.Override{Flag: f.Key, User: "a stranger", Variant: names(f)[0]})
+			stranger := ruleset.Override{Flag: f.Key, User: "a stranger", Variant: names(f)[0]}
+			if f.Kind == ruleset.Migration {
+				stranger = ruleset.Override{Flag: f.Key, Tenant: "a stranger", Variant: f.Otherwise}
+			}
+			slow.Overrides = append(slow.Overrides, stranger)
 		}
 		if got, want := details(sound(t, d).Evaluate(s, noon)), details(sound(t, slow).Evaluate(s, noon)); !reflect.DeepEqual(got, want) {
 			rt.Fatalf("served %v, by the rules alone %v", got, want)
@@ -217,7 +221,13 @@ func TestAnOverlayServesEachFlagByItsRevision(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		pd, nd := without(someDefinition().Draw(rt, "pinned")), without(someDefinition().Draw(rt, "newest"))
 		for i := range min(len(pd.Flags), len(nd.Flags)) { // a kind never changes
-			nd.Flags[i].Kind = pd.Flags[i].Kind
+			if is, was := &nd.Flags[i], &pd.Flags[i]; is.Kind != was.Kind && was.Kind == ruleset.Migration {
+				*was = was.Filled()
+				was.Kind = is.Kind
+			} else if is.Kind != was.Kind {
+				*is = is.Filled()
+				is.Kind = was.Kind
+			}
 		}
 		pinned, newest, s := sound(t, pd), sound(t, nd), someone().Draw(rt, "subject")
 		got := ruleset.Overlay(pinned, newest).Evaluate(s, noon)

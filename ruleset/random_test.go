@@ -3,6 +3,7 @@ package ruleset_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -31,10 +32,10 @@ func someone() *rapid.Generator[ruleset.Subject] {
 		values := map[string][]any{
 			"country": {"DE", "IT", "", 5, []string{"DE", "IT"}, nil}, "email": {"u0@toprent.app", "x@example.com", true}, "age": {20, 35.5, "50", "old", int64(40)},
 			"tags": {[]string{"a", "b"}, []any{"c", 1, true, nil}, []string{}, "b"}, "version": {"1.2.3", "1.1", "x", 2}, "ip": {"10.1.1.1", "::1", "x"},
-			"plan": {"pro"}, "unused": {1}, "account": {"a-1", 17, true},
+			"plan": {"pro"}, "unused": {1}, "account": {"a-1", 17, true}, "tenant.region": {"eu", "us", 5, nil},
 		}
 		s.Attributes = map[string]any{}
-		for _, name := range []string{"country", "email", "age", "tags", "version", "ip", "plan", "unused", "account"} {
+		for _, name := range []string{"country", "email", "age", "tags", "version", "ip", "plan", "unused", "account", "tenant.region"} {
 			if rapid.Bool().Draw(t, "has "+name) {
 				s.Attributes[name] = rapid.SampledFrom(values[name]).Draw(t, name)
 			}
@@ -79,6 +80,7 @@ func someDefinition() *rapid.Generator[ruleset.Definition] {
 			d.Segments = append(d.Segments, ruleset.Segment{Key: key, When: someCondition(segments, 1).Draw(t, key)})
 			segments = append(segments, key)
 		}
+		d.Segments = append(d.Segments, tenantSegments()...)
 		var live []ruleset.Flag
 		for i := range rapid.IntRange(1, 10).Draw(t, "flags") {
 			f := someFlag(fmt.Sprint("f", i), segments, live).Draw(t, "flag")
@@ -90,6 +92,11 @@ func someDefinition() *rapid.Generator[ruleset.Definition] {
 				d.Overrides = append(d.Overrides, someOverride(f).Draw(t, "override"))
 			}
 		}
+		for i := range d.Plans { // which list no migration
+			d.Plans[i].Features = slices.DeleteFunc(d.Plans[i].Features, func(key string) bool {
+				return slices.ContainsFunc(d.Flags, func(f ruleset.Flag) bool { return f.Key == key && f.Kind == ruleset.Migration })
+			})
+		}
 		return d
 	})
 }
@@ -98,12 +105,22 @@ func names(f ruleset.Flag) []string {
 	if f.Type == ruleset.Boolean {
 		return []string{"on", "off"}
 	}
+	if f.Staged() {
+		return stageNames()
+	}
 	return []string{"a", "b", "c"}
 }
 
 func someOverride(f ruleset.Flag) *rapid.Generator[ruleset.Override] {
 	return rapid.Custom(func(t *rapid.T) ruleset.Override {
 		o := ruleset.Override{Flag: f.Key, Variant: rapid.SampledFrom(names(f)).Draw(t, "variant")}
+		if f.Kind == ruleset.Migration {
+			o.Tenant = rapid.SampledFrom([]string{"t0", "t1"}).Draw(t, "tenant")
+			if f.Staged() { // whose rules may ask for plans
+				o.Variant = rapid.SampledFrom(served(f)).Draw(t, "stage")
+			}
+			return o
+		}
 		if rapid.Bool().Draw(t, "for a user") {
 			o.User = rapid.SampledFrom([]string{"u0", "u1"}).Draw(t, "user")
 		} else {
@@ -122,6 +139,9 @@ func someFlag(key string, segments []string, before []ruleset.Flag) *rapid.Gener
 		f := ruleset.Flag{Key: key, Salt: key, Kind: rapid.SampledFrom(ruleset.Kinds).Draw(t, "kind"), Type: rapid.SampledFrom(ruleset.Types).Draw(t, "type"),
 			Enabled: often("enabled"), Killed: !often("killed"), Archived: !often("archived"), ClientVisible: often("visible"),
 			TierRequired: rapid.SampledFrom([]string{"", "", "", "free", "pro", "max"}).Draw(t, "tier")}
+		if f.Kind == ruleset.Migration {
+			return someMigration(f).Draw(t, "migration")
+		}
 		variants := names(f)
 		if f.Type != ruleset.Boolean {
 			for i, name := range variants {

@@ -42,6 +42,7 @@ type node struct {
 	killed    bool
 	previewed bool         // serves the variant preview, wherever no kill and no plan stands against it
 	preview   variantIndex // meaningless unless previewed
+	capped    Reason       // why each stage of a staged flag is capped: Killed or Disabled; FlagNotFound: it is not
 	guard     *gate        // of a draft: that of the newest revision, which has to admit the subject too; nil: none, or the same
 	malformed string       // why it cannot be evaluated here; empty if it can
 	requires  []requirement
@@ -132,9 +133,12 @@ func (r *Revision) assemble(nodes []node, hidden []*gate) (circular []int32) {
 	return circular
 }
 
-// resolve finds the flags that a flag requires.
+// resolve finds the flags that a flag requires, and whether its stages are capped.
 func (r *Revision) resolve(n *node) {
-	n.requires = nil
+	n.requires, n.capped = nil, FlagNotFound
+	if n.flag.staged && n.malformed == "" {
+		n.capped = n.stopped()
+	}
 	if n.killed || n.malformed != "" || !n.flag.source.Enabled { // decided before its prerequisites are asked for
 		return
 	}
@@ -146,6 +150,17 @@ func (r *Revision) resolve(n *node) {
 		}
 		n.requires = append(n.requires, requirement{target, r.nodes[target].flag.variantNamed(required.Variant)})
 	}
+}
+
+// stopped gives Killed or Disabled if the flag is one of these.
+func (n *node) stopped() Reason {
+	switch {
+	case n.killed:
+		return Killed
+	case !n.flag.source.Enabled:
+		return Disabled
+	}
+	return FlagNotFound
 }
 
 // sort orders the nodes so that prerequisites come first (Kahn 1962), and gives those in a circle, which no order can
@@ -205,19 +220,28 @@ func (r *Revision) requiresItself(i int32) bool {
 func (n *node) constant() (cell, bool) {
 	f := n.flag
 	switch {
+	case n.capped != FlagNotFound:
+		c, ok := n.decidedForAll()
+		return f.steppedBack(c, n.capped), ok
 	case n.killed:
-		return f.cell(f.off, Killed, 0), true
+		return f.killed(n.malformed), true
 	case f.gate != nil || n.guard != nil:
 		return cell{}, false
 	case n.previewed:
 		return f.cell(n.preview, Previewed, 0), true
 	case n.malformed != "":
 		return f.cell(f.fallback, Error, 0), true
-	case len(f.users)+len(f.tenants) > 0:
-		return cell{}, false
-	case !f.source.Enabled:
+	case len(f.users)+len(f.tenants) == 0 && !f.source.Enabled:
 		return f.cell(f.off, Disabled, 0), true
-	case len(n.requires) > 0:
+	}
+	return n.decidedForAll()
+}
+
+// decidedForAll gives what overrides, rules and otherwise say, if they say the same to everybody.
+func (n *node) decidedForAll() (cell, bool) {
+	f := n.flag
+	switch {
+	case len(f.users)+len(f.tenants)+len(n.requires) > 0:
 		return cell{}, false
 	case len(f.rules) == 0:
 		return f.cell(f.otherwise, NothingMatched, 0), true

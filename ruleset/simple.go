@@ -61,7 +61,7 @@ type simpleCondition struct {
 // add takes a node into the tables if its question is simple, and gives the value that it has otherwise.
 func (s *simpleFlags) add(i int32, n *node) (otherwise cell, ok bool) {
 	f := n.flag
-	if f.gate != nil || n.guard != nil || len(f.users)+len(f.tenants) > 0 || len(n.requires) > 0 || len(f.rules) != 1 {
+	if n.capped != FlagNotFound || f.gate != nil || n.guard != nil || len(f.users)+len(f.tenants) > 0 || len(n.requires) > 0 || len(f.rules) != 1 {
 		return cell{}, false
 	}
 	otherwise = f.cell(f.otherwise, NothingMatched, 0)

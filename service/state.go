@@ -126,6 +126,14 @@ func (v View) Newest() ruleset.ID {
 	return v.state.head.ID
 }
 
+// Published is the pinned revision as it was published, without the newest one's kills; nil for the zero View.
+func (v View) Published() *ruleset.Revision {
+	if v.IsZero() {
+		return nil
+	}
+	return v.rules.own
+}
+
 // IsZero reports whether there are no rules.
 func (v View) IsZero() bool { return v.rules == nil }
 

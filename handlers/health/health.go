@@ -16,10 +16,14 @@ const (
 	ReadyPath = "/readyz"
 )
 
+// Check is something of the host's without which an instance is not ready, cutover.Cutover.Ready say. It is called for
+// each question, so it has to answer from memory.
+type Check func() error
+
 // Middleware answers /healthz and /readyz before anything else does, so that neither sessions nor sign-in stand in
-// their way.
-func Middleware(flags *service.FeatureFlagService) gin.HandlerFunc {
-	ready := Ready(flags)
+// their way. Readiness takes that all checks pass.
+func Middleware(flags *service.FeatureFlagService, checks ...Check) gin.HandlerFunc {
+	ready := Ready(flags, checks...)
 	return func(c *gin.Context) {
 		switch c.Request.URL.Path {
 		case LivePath:
@@ -44,19 +48,25 @@ type Readiness struct {
 	Listening bool           `json:"listening"` // hints of changes arrive
 	Malformed int            `json:"malformed"` // flags that are set aside
 	Counts    service.Counts `json:"counts"`
+	Refused   int            `json:"refused,omitempty"` // checks that do not pass
 }
 
-// Ready answers 200 if there are rules to evaluate, from the source or from disk, and 503 while only the fallbacks of
-// the code are served. The body says which, and how the service is doing; the details are in the log and in
-// service.Status.
-func Ready(flags *service.FeatureFlagService) gin.HandlerFunc {
+// Ready answers 200 if there are rules to evaluate, from the source or from disk, and all checks pass; and 503 while only
+// the fallbacks of the code are served, or while a check does not pass. The body says which, and how the service is doing;
+// the details are in the log and in service.Status.
+func Ready(flags *service.FeatureFlagService, checks ...Check) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		status := http.StatusOK
-		if !flags.Ready() {
+		status, refused := http.StatusOK, 0
+		for _, check := range checks {
+			if check() != nil { // whose text may name hosts: it is for the log
+				refused++
+			}
+		}
+		if refused > 0 || !flags.Ready() {
 			status = http.StatusServiceUnavailable
 		}
 		c.Header("Cache-Control", "no-store")
 		s := flags.Status()
-		c.JSON(status, Readiness{s.State, s.Revision, s.Published, s.Age.Seconds(), s.Listening, len(s.Malformed), s.Counts})
+		c.JSON(status, Readiness{s.State, s.Revision, s.Published, s.Age.Seconds(), s.Listening, len(s.Malformed), s.Counts, refused})
 	}
 }

@@ -1,0 +1,204 @@
+package cutover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/toprent/flags/models"
+)
+
+const (
+	look       = 100 * time.Millisecond // between looks at whether another revision is followed
+	tellAll    = 10 * time.Second       // after which an instance tells of an entity of which there is nothing new
+	tellLimit  = 5 * time.Second        // for telling once
+	endTimeout = 2 * time.Second        // for the last word: an end must not wait for a database that hangs
+)
+
+// picture is what the flag database last said of copying.
+type picture struct {
+	progress map[string]models.CutoverProgress
+	limits   map[string]models.CutoverLimits
+}
+
+// Run repairs what could not be written, copies, compares, and tells the settings pages of it, until ctx is done. Then it
+// says that the instance has ended, and returns ctx's error once all it started has ended. It is to be called once.
+// Whatever cannot be reached meanwhile is tried again.
+func (c *Cutover) Run(ctx context.Context) error {
+	c.mu.Lock()
+	c.running = true
+	c.mu.Unlock()
+	var work sync.WaitGroup
+	for _, m := range c.all() {
+		work.Go(func() { c.repairs(ctx, m) })
+		work.Go(func() { c.copies(ctx, m) })
+	}
+	work.Go(func() { c.stepsBack(ctx) })
+	c.tells(ctx)
+	work.Wait()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	_ = c.tell(ending, c.all(), true) // the others see that it is silent
+	return ctx.Err()
+}
+
+// tells follows revisions and tells of it.
+func (c *Cutover) tells(ctx context.Context) {
+	ticks := time.NewTicker(look)
+	defer ticks.Stop()
+	var last, again time.Time
+	var failed bool
+	for ctx.Err() == nil {
+		if changed := c.acknowledge(ctx, &again); changed || time.Since(last) >= c.every {
+			last = time.Now()
+			err := errors.Join(c.tell(ctx, c.all(), false), c.read(ctx))
+			c.logged(ctx, &failed, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticks.C:
+		}
+	}
+}
+
+// logged logs when telling begins to fail, and when it succeeds again.
+func (c *Cutover) logged(ctx context.Context, failed *bool, err error) {
+	switch {
+	case err != nil && !*failed && ctx.Err() == nil:
+		c.log.Warn("cutover: the flag database cannot be told how entities do; they go on as they were", "error", err)
+		*failed = true
+	case err == nil && *failed:
+		c.log.Info("cutover: the flag database is told how entities do again")
+		*failed = false
+	}
+}
+
+// acknowledge notes which revision each entity follows, and reports whether one follows another than before.
+func (c *Cutover) acknowledge(ctx context.Context, again *time.Time) (changed bool) {
+	for _, m := range c.all() {
+		if m.router.unsettled() && time.Now().After(*again) {
+			refreshing, cancel := context.WithTimeout(ctx, tellLimit)
+			err := m.router.refresh(refreshing)
+			cancel()
+			if m.failed(staging, err); err != nil { // the others would wait in vain too
+				*again = time.Now().Add(time.Second)
+			}
+		}
+		if revision, ok := m.router.acknowledged(); ok {
+			m.mu.Lock()
+			changed = changed || m.acked != revision
+			m.acked = revision
+			m.mu.Unlock()
+		}
+	}
+	return changed
+}
+
+// What an instance does for an entity beside calls.
+const (
+	staging   = "stage"
+	repairing = "repair"
+	copying   = "copy"
+	showing   = "progress"
+	stepping  = "step back"
+)
+
+// failed keeps why something does not go on; nil: it does.
+func (m *member) failed(what string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil || errors.Is(err, context.Canceled) {
+		delete(m.behind, what)
+		return
+	}
+	m.behind[what] = err.Error()
+}
+
+// tell stores what is new of entities.
+func (c *Cutover) tell(ctx context.Context, members []*member, ended bool) error {
+	if c.store == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tellLimit)
+	defer cancel()
+	var rows []models.CutoverInstance
+	var told []*member
+	for _, m := range members {
+		if row, due := c.row(m, ended); due {
+			rows, told = append(rows, row), append(told, m)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := c.store.TellCutovers(ctx, rows, ended); err != nil {
+		return err
+	}
+	for i, m := range told {
+		m.mu.Lock()
+		m.told, m.toldAt = fmt.Sprint(rows[i].Revision, rows[i].Stats), time.Now()
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+// row is what the instance tells of an entity, and whether that is due.
+func (c *Cutover) row(m *member, ended bool) (models.CutoverInstance, bool) {
+	stats := m.moved.stats()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stats.Queue, stats.Oldest, stats.Marked = m.waiting.queue, m.waiting.oldest.Seconds(), m.waiting.marked
+	var problems []string
+	if err := m.router.trouble(); err != nil {
+		problems = append(problems, err.Error())
+	}
+	for _, what := range slices.Sorted(maps.Keys(m.behind)) {
+		problems = append(problems, what+": "+m.behind[what])
+	}
+	stats.Problem = strings.Join(problems, "; ")
+	text, err := json.Marshal(stats)
+	if err != nil { // a figure that JSON does not know
+		text = []byte(`{}`)
+	}
+	row := models.CutoverInstance{Instance: c.instance, Environment: c.flags.Environment(), Flag: m.key, Host: c.host, Revision: m.acked, Stats: string(text)}
+	return row, ended || m.told != fmt.Sprint(row.Revision, row.Stats) || time.Since(m.toldAt) >= tellAll
+}
+
+// read keeps what the flag database says of copying.
+func (c *Cutover) read(ctx context.Context) error {
+	if c.store == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tellLimit)
+	defer cancel()
+	progress, err := c.store.CutoverProgressOf(ctx, c.flags.Environment())
+	if err != nil {
+		return err
+	}
+	limits, err := c.store.CutoverLimitsOf(ctx, c.flags.Environment())
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.picture = picture{progress, limits}
+	return nil
+}
+
+// known is what the flag database last said of an entity.
+func (c *Cutover) known(key string) (progress models.CutoverProgress, found bool, limits models.CutoverLimits) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	progress, found = c.picture.progress[key]
+	limits, ok := c.picture.limits[key]
+	if !ok {
+		limits = models.DefaultCutoverLimits(c.flags.Environment(), key)
+	}
+	return progress, found, limits
+}

@@ -1,0 +1,134 @@
+package cutover
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// copied is what became of keys that were to be copied.
+type copied struct {
+	Same   int      // rows that were equal
+	Put    []string // keys whose rows were inserted or overwritten
+	Gone   []string // keys whose rows were removed, since the other side has none
+	Behind []string // keys of which the other side has changes that the side to copy from has not: repair comes first
+}
+
+// copyKeys makes the rows of those keys on the other side what they are on this one, with this side's numbers. Nothing
+// newer is overwritten, whoever writes meanwhile: the numbers of the side that is written are held while the rows are read, so
+// whoever was first to write there had its change copied or is waiting, and two copies of one row are made one after the other.
+// It needs no journal.
+func (e *Entity[Q, R, C, V]) copyKeys(ctx context.Context, from which, keys []string) (done copied, err error) {
+	if len(keys) == 0 {
+		return copied{}, nil
+	}
+	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
+	target := e.side(from.other())
+	err = guarded(from.other(), func() error {
+		return target.Store.Within(ctx, func(ctx context.Context) error {
+			return guarded(from.other(), func() error {
+				done = copied{}
+				has, err := target.Store.Numbers(ctx, e.config.Flag, keys)
+				if err != nil {
+					return err
+				}
+				picture, err := e.picture(ctx, from, keys)
+				if err != nil {
+					return err
+				}
+				return e.overwrite(ctx, target, picture, has, keys, &done)
+			})
+		})
+	})
+	if err != nil {
+		return copied{}, fmt.Errorf("copy %d rows of %s from the %s side: %w", len(keys), e.config.Flag, from, err)
+	}
+	return done, nil
+}
+
+// picture is what one side has of some keys: rows, and the numbers that they have come to.
+type picture[V any] struct {
+	rows    map[string]V
+	numbers map[string]Number
+	moved   map[string]bool // keys that were written while the picture was taken
+}
+
+// picture reads rows with their numbers. It holds nothing: two copies in opposite directions must not wait for each other.
+func (e *Entity[Q, R, C, V]) picture(ctx context.Context, of which, keys []string) (p picture[V], err error) {
+	side := e.side(of)
+	err = guarded(of, func() error {
+		before, err := side.Store.Numbers(ctx, e.config.Flag, keys)
+		if err != nil {
+			return err
+		}
+		rows, err := e.get(ctx, side, keys)
+		if err != nil {
+			return err
+		}
+		p = picture[V]{rows: rows, moved: map[string]bool{}}
+		if p.numbers, err = side.Store.Numbers(ctx, e.config.Flag, keys); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if before[key] != p.numbers[key] {
+				p.moved[key] = true
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+func (e *Entity[Q, R, C, V]) get(ctx context.Context, side *Side[Q, R, C, V], keys []string) (map[string]V, error) {
+	rows, err := side.Get(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[string]V, len(rows))
+	for _, row := range rows {
+		byKey[e.config.Key(row)] = row
+	}
+	return byKey, nil
+}
+
+// overwrite makes a side what the picture of the other one says, inside a transaction that holds the side's numbers.
+func (e *Entity[Q, R, C, V]) overwrite(ctx context.Context, target *Side[Q, R, C, V], p picture[V], has map[string]Number, keys []string, done *copied) error {
+	present, err := e.get(ctx, target, keys)
+	if err != nil {
+		return err
+	}
+	numbers, put := map[string]Number{}, []V(nil)
+	for _, key := range keys {
+		if p.moved[key] || p.numbers[key].N < has[key].N {
+			done.Behind = append(done.Behind, key)
+			continue
+		}
+		if number, ok := p.numbers[key]; ok && number != has[key] {
+			numbers[key] = number
+		}
+		row, exists := p.rows[key]
+		mine, had := present[key]
+		switch {
+		case exists && had && e.config.Same(row, mine), !exists && !had:
+			done.Same++
+		case exists:
+			put, done.Put = append(put, row), append(done.Put, key)
+		default:
+			done.Gone = append(done.Gone, key)
+		}
+	}
+	if len(put) > 0 {
+		if err := target.Put(ctx, put); err != nil {
+			return err
+		}
+	}
+	if len(done.Gone) > 0 {
+		if err := target.Remove(ctx, done.Gone); err != nil {
+			return err
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	return target.Store.SetNumbers(ctx, e.config.Flag, numbers)
+}

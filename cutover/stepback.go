@@ -1,0 +1,137 @@
+package cutover
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/toprent/flags/models"
+)
+
+// StepBack is a tenant's way back to the original side, because too much went wrong on the new one. It has the fields of
+// changes.StepBack, so that one converts to the other.
+type StepBack struct {
+	Environment string
+	Flag        string
+	Tenant      string // empty: all
+	Reason      string
+	Author      string
+}
+
+const (
+	judgePause = 5 * time.Second
+	judgeLife  = 30 * time.Second
+	judgeName  = "/step-back"
+
+	// Author is who steps tenants back, in the history.
+	Author = "cutover"
+)
+
+// judged is what one instance for all has seen of an entity's tenants.
+type judged map[string]*window
+
+// window is a tenant's comparisons since its last verdict.
+type window struct {
+	models.CutoverTenant      // what was counted when the window began
+	Stepped              bool `json:"stepped,omitempty"` // it was stepped back, and has not been seen elsewhere since
+}
+
+// stepsBack steps tenants back that fall below their entity's limits, as long as ctx allows.
+func (c *Cutover) stepsBack(ctx context.Context) {
+	if c.stepBack == nil || c.store == nil {
+		return
+	}
+	for ctx.Err() == nil {
+		for _, m := range c.all() {
+			if _, _, limits := c.known(m.key); limits.StepBack && m.router.moving() && ctx.Err() == nil {
+				m.failed(stepping, c.judge(ctx, m, limits))
+			}
+		}
+		wait(ctx, judgePause, func() bool { return false })
+	}
+}
+
+// judge looks at an entity's tenants, on the instance that does so for all. What it has seen is kept in the journal, so
+// that nobody is stepped back twice for the same.
+func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLimits) error {
+	name := c.flags.Environment() + "/" + m.key + judgeName
+	state, held, err := c.journal.hold(ctx, name, c.instance, judgeLife)
+	if err != nil || !held {
+		return err
+	}
+	seen := judged{}
+	if state != "" && json.Unmarshal([]byte(state), &seen) != nil {
+		seen = judged{}
+	}
+	tenants, err := c.tenants(ctx, m.key)
+	if err != nil {
+		return err
+	}
+	for tenant, counted := range tenants {
+		if reason := seen.judge(tenant, counted, m.router.onNew(tenant), limits); reason != "" {
+			s := StepBack{c.flags.Environment(), m.key, tenant, reason, Author}
+			if err := c.stepBack(ctx, s); err != nil {
+				return fmt.Errorf("step %s back: %w", c.whom(tenant), err)
+			}
+			c.log.Warn("cutover: stepped back", "entity", m.key, "tenant", tenant, "reason", reason)
+			seen[tenant].Stepped = true
+		}
+	}
+	text, err := json.Marshal(seen)
+	if err != nil {
+		return err
+	}
+	return c.journal.keep(ctx, name, c.instance, string(text))
+}
+
+func (c *Cutover) whom(tenant string) string {
+	if tenant == "" {
+		return "all tenants"
+	}
+	return fmt.Sprintf("tenant %q", tenant)
+}
+
+// judge says why a tenant has to step back; empty: it has not to. A window that was good is followed by another, so that a
+// good past does not hide a bad present. A tenant that was stepped back is judged anew once it has left the new side and
+// come to it again, since its rules may take a moment to get here.
+func (j judged) judge(tenant string, counted models.CutoverTenant, onNew bool, limits models.CutoverLimits) string {
+	w := j[tenant]
+	switch {
+	case w == nil, !onNew, counted.Compared < w.Compared || counted.Different < w.Different || counted.Errors < w.Errors: // an instance was forgotten
+		j[tenant] = &window{CutoverTenant: counted, Stepped: w != nil && w.Stepped && onNew}
+		return ""
+	case w.Stepped:
+		return ""
+	}
+	all := counted.Compared - w.Compared
+	bad := counted.Different - w.Different + counted.Errors - w.Errors
+	allowed := (max(limits.Compared, 1)*(1_000_000-limits.Agreement) + 999_999) / 1_000_000 // in a whole window
+	switch {
+	case bad > allowed:
+		return fmt.Sprintf("%d of the last %d reads differed or failed on the new side: at most %d of %d may", bad, max(all, bad), allowed, max(limits.Compared, 1))
+	case all >= limits.Compared:
+		j[tenant] = &window{CutoverTenant: counted}
+	}
+	return ""
+}
+
+// tenants are what all instances have counted, by tenant.
+func (c *Cutover) tenants(ctx context.Context, key string) (map[string]models.CutoverTenant, error) {
+	rows, err := c.store.CutoverInstances(ctx, c.flags.Environment(), c.flags.Now().Add(-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]models.CutoverTenant{}
+	for _, row := range rows {
+		var stats models.CutoverStats
+		if row.Flag != key || json.Unmarshal([]byte(row.Stats), &stats) != nil {
+			continue
+		}
+		for _, t := range stats.Tenants {
+			sum := all[t.Tenant]
+			all[t.Tenant] = models.CutoverTenant{Tenant: t.Tenant, Compared: sum.Compared + t.Compared, Different: sum.Different + t.Different, Errors: sum.Errors + t.Errors}
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,32 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm/clause"
+)
+
+// TellCutovers stores what an instance tells of entities, at the database's time. One that tells again after somebody said
+// that it is gone is not gone: it is waited for again.
+func (s *Store) TellCutovers(ctx context.Context, rows []CutoverInstance, ended bool) error {
+	err := s.Write(ctx, func(tx *Tx) error {
+		now, err := tx.Now(ctx)
+		if err != nil {
+			return err
+		}
+		heard := At(now)
+		for i := range rows {
+			rows[i].HeardAt, rows[i].GoneAt, rows[i].EndedAt = heard, nil, nil
+			if ended {
+				rows[i].EndedAt = &heard
+			}
+		}
+		key := []clause.Column{{Name: "instance"}, {Name: "flag"}}
+		return tx.with(ctx).Clauses(clause.OnConflict{Columns: key, UpdateAll: true}).CreateInBatches(&rows, batch/2).Error
+	})
+	if err != nil {
+		return fmt.Errorf("tell of cutovers: %w", err)
+	}
+	return nil
+}
