@@ -8,10 +8,11 @@ import (
 
 // copied is what became of keys that were to be copied.
 type copied struct {
-	Same   int      // rows that were equal
-	Put    []string // keys whose rows were inserted or overwritten
-	Gone   []string // keys whose rows were removed, since the other side has none
-	Behind []string // keys of which the other side has changes that the side to copy from has not: repair comes first
+	Same    int      // rows that were equal
+	Put     []string // keys whose rows were inserted or overwritten
+	Gone    []string // keys whose rows were removed, since the other side has none
+	Changed int      // of those, the ones that no change under way explains
+	Behind  []string // keys of which the other side has changes that the side to copy from has not: repair comes first
 }
 
 // copyKeys makes the rows of those keys on the other side what they are on this one, with this side's numbers. Nothing
@@ -19,26 +20,28 @@ type copied struct {
 // whoever was first to write there had its change copied or is waiting, and two copies of one row are made one after the other.
 // It needs no journal.
 func (e *Entity[Q, R, C, V]) copyKeys(ctx context.Context, from which, keys []string) (done copied, err error) {
+	return e.overwriteKeys(ctx, from, keys, false)
+}
+
+// overwriteKeys copies rows. With anyway, that is done although the other side has come further: somebody found out that
+// nothing is under way that explains it.
+func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys []string, anyway bool) (done copied, err error) {
 	if len(keys) == 0 {
 		return copied{}, nil
 	}
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
 	target := e.side(from.other())
-	err = guarded(from.other(), func() error {
-		return target.Store.Within(ctx, func(ctx context.Context) error {
-			return guarded(from.other(), func() error {
-				done = copied{}
-				has, err := target.Store.Numbers(ctx, e.config.Flag, keys)
-				if err != nil {
-					return err
-				}
-				picture, err := e.picture(ctx, from, keys)
-				if err != nil {
-					return err
-				}
-				return e.overwrite(ctx, target, picture, has, keys, &done)
-			})
-		})
+	err = e.within(ctx, from.other(), func(ctx context.Context) error {
+		done = copied{}
+		has, err := target.Store.Numbers(ctx, e.config.Flag, keys)
+		if err != nil {
+			return err
+		}
+		p, err := e.take(ctx, from, keys)
+		if err != nil {
+			return err
+		}
+		return e.overwrite(ctx, target, p, has, keys, anyway, &done)
 	})
 	if err != nil {
 		return copied{}, fmt.Errorf("copy %d rows of %s from the %s side: %w", len(keys), e.config.Flag, from, err)
@@ -46,15 +49,15 @@ func (e *Entity[Q, R, C, V]) copyKeys(ctx context.Context, from which, keys []st
 	return done, nil
 }
 
-// picture is what one side has of some keys: rows, and the numbers that they have come to.
-type picture[V any] struct {
+// taken is what one side had of some keys: rows, and the numbers that they have come to.
+type taken[V any] struct {
 	rows    map[string]V
 	numbers map[string]Number
-	moved   map[string]bool // keys that were written while the picture was taken
+	moved   map[string]bool // keys that were written while they were read
 }
 
-// picture reads rows with their numbers. It holds nothing: two copies in opposite directions must not wait for each other.
-func (e *Entity[Q, R, C, V]) picture(ctx context.Context, of which, keys []string) (p picture[V], err error) {
+// take reads rows with their numbers. It holds nothing: two copies in opposite directions must not wait for each other.
+func (e *Entity[Q, R, C, V]) take(ctx context.Context, of which, keys []string) (p taken[V], err error) {
 	side := e.side(of)
 	err = guarded(of, func() error {
 		before, err := side.Store.Numbers(ctx, e.config.Flag, keys)
@@ -65,7 +68,7 @@ func (e *Entity[Q, R, C, V]) picture(ctx context.Context, of which, keys []strin
 		if err != nil {
 			return err
 		}
-		p = picture[V]{rows: rows, moved: map[string]bool{}}
+		p = taken[V]{rows: rows, moved: map[string]bool{}}
 		if p.numbers, err = side.Store.Numbers(ctx, e.config.Flag, keys); err != nil {
 			return err
 		}
@@ -91,30 +94,35 @@ func (e *Entity[Q, R, C, V]) get(ctx context.Context, side *Side[Q, R, C, V], ke
 	return byKey, nil
 }
 
-// overwrite makes a side what the picture of the other one says, inside a transaction that holds the side's numbers.
-func (e *Entity[Q, R, C, V]) overwrite(ctx context.Context, target *Side[Q, R, C, V], p picture[V], has map[string]Number, keys []string, done *copied) error {
+// overwrite makes a side what the other one is, inside a transaction that holds the side's numbers.
+func (e *Entity[Q, R, C, V]) overwrite(ctx context.Context, target *Side[Q, R, C, V], p taken[V], has map[string]Number, keys []string, anyway bool, done *copied) error {
 	present, err := e.get(ctx, target, keys)
 	if err != nil {
 		return err
 	}
 	numbers, put := map[string]Number{}, []V(nil)
 	for _, key := range keys {
-		if p.moved[key] || p.numbers[key].N < has[key].N {
+		if p.moved[key] || p.numbers[key].N < has[key].N && !anyway {
 			done.Behind = append(done.Behind, key)
 			continue
 		}
-		if number, ok := p.numbers[key]; ok && number != has[key] {
+		if number, ok := p.numbers[key]; ok && number != has[key] && number.N >= has[key].N {
 			numbers[key] = number
 		}
 		row, exists := p.rows[key]
 		mine, had := present[key]
+		equal := exists == had && (!exists || e.config.Same(row, mine))
 		switch {
-		case exists && had && e.config.Same(row, mine), !exists && !had:
+		case equal:
 			done.Same++
+			continue
 		case exists:
 			put, done.Put = append(put, row), append(done.Put, key)
 		default:
 			done.Gone = append(done.Gone, key)
+		}
+		if p.numbers[key] == has[key] {
+			done.Changed++
 		}
 	}
 	if len(put) > 0 {

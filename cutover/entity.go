@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/toprent/flags/ruleset"
 )
 
 // Config describes an entity. Q is what can be asked, R the answer, C a change of one row, V a row. A change that waits for
@@ -22,8 +19,8 @@ type Config[Q, R, C, V any] struct {
 	Journal  *Journal           // where writes are announced; required
 	Key      func(row V) string // the row's key; required
 
-	// Tenant is the tenant that a row belongs to. Defaults to none: then rows that were marked on both sides are copied
-	// from the authority of most tenants.
+	// Tenant is the tenant that a row belongs to. Defaults to none: then a row that was changed on both sides, while they
+	// could not be kept equal, is copied from the authority of those who ask for all tenants.
 	Tenant func(row V) string
 
 	// Same reports whether two rows, one of each side, are equal. Defaults to reflect.DeepEqual.
@@ -65,11 +62,11 @@ type Entity[Q, R, C, V any] struct {
 	config  Config[Q, R, C, V]
 	stages  Stages
 	journal *Journal
-	stats   *stats
+	counted *stats
 	queue   queue
 	compare chan struct{} // a place for each comparison under way
 
-	settling  sync.Mutex
+	settling  chan struct{} // holds one thing while somebody settles
 	settled   atomic.Uint64 // the last turn that the entity has settled for
 	unsettled atomic.Uint64 // the last turn that it could not settle for in time: repairing goes on, nobody waits
 
@@ -100,7 +97,7 @@ func NewEntity[Q, R, C, V any](config Config[Q, R, C, V], stages Stages) (*Entit
 	config.Timeout = orDefault(config.Timeout, 2*time.Second)
 	config.JournalTimeout = orDefault(config.JournalTimeout, time.Second)
 	config.Lease = orDefault(config.Lease, 5*time.Second)
-	return &Entity[Q, R, C, V]{config: config, stages: stages, journal: config.Journal, stats: newStats(), compare: make(chan struct{}, config.Comparing)}, nil
+	return &Entity[Q, R, C, V]{config: config, stages: stages, journal: config.Journal, counted: newStats(), compare: make(chan struct{}, config.Comparing), settling: make(chan struct{}, 1)}, nil
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -135,14 +132,15 @@ type which uint8
 const (
 	oldSide which = iota
 	newSide
+	neither // a repair's authority
 )
 
 func (w which) String() string { return [...]string{"old", "new"}[w] }
 func (w which) other() which   { return 1 - w }
 
-// authority is the side whose answer counts at a stage.
-func authority(s ruleset.Stage) which {
-	if s.New() {
+// sideOf is the side that is, or is not, the new one.
+func sideOf(isNew bool) which {
+	if isNew {
 		return newSide
 	}
 	return oldSide
@@ -153,18 +151,6 @@ func (e *Entity[Q, R, C, V]) side(w which) *Side[Q, R, C, V] {
 		return &e.config.New
 	}
 	return &e.config.Old
-}
-
-// at is where the subject's rows are. Who acts for no tenant acts for all.
-func (e *Entity[Q, R, C, V]) at(subject ruleset.Subject, writing bool) (Place, error) {
-	if subject.Tenant != "" {
-		return e.stages.Of(subject)
-	}
-	all, err := e.stages.All()
-	if err != nil {
-		return Place{}, err
-	}
-	return all.place(writing)
 }
 
 // after bounds what goes on although the caller may have given up.

@@ -86,14 +86,14 @@ func (j *Journal) take(tx *gorm.DB, entity string, keys []string, life time.Dura
 	l := &lease{j, entity, rand.Text(), make(map[string]int64, len(keys))}
 	values, args := make([]string, len(keys)), make([]any, 0, len(keys)*4)
 	for i, key := range keys {
-		values[i] = "(?, ?, 0, ?, " + j.now() + " + ?)"
+		values[i] = "(?, ?, 0, 0, ?, " + j.now() + " + ?)"
 		args = append(args, entity, key, l.holder, life.Microseconds())
 	}
 	var rows []struct {
 		RowKey string
 		Number int64
 	}
-	err := tx.Raw("INSERT INTO cutover_keys (entity, row_key, number, holder, held_until) VALUES "+strings.Join(values, ", ")+
+	err := tx.Raw("INSERT INTO cutover_keys (entity, row_key, number, settled, holder, held_until) VALUES "+strings.Join(values, ", ")+
 		" ON CONFLICT (entity, row_key) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until WHERE cutover_keys.held_until < "+j.now()+
 		" RETURNING row_key, number", args...).Scan(&rows).Error
 	if err != nil {
@@ -112,41 +112,72 @@ func (j *Journal) lease(ctx context.Context, entity string, keys []string, life 
 }
 
 // begin leases one key and announces its next change, in one transaction. It returns ErrBusy while somebody else holds the
-// key, and the changes announced before that are not resolved, oldest first: those have to be resolved first. The number is at
-// least the given one.
-func (j *Journal) begin(ctx context.Context, entity string, next intent, atLeast int64, life time.Duration) (l *lease, announced intent, earlier []intent, err error) {
-	announced = next
-	err = j.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if l, err = j.take(tx, entity, []string{next.Key}, life); err != nil {
-			return err
-		}
-		last, ok := l.numbers[next.Key]
-		if !ok {
-			return ErrBusy
-		}
-		if earlier, err = j.intents(tx, entity, next.Key); err != nil {
-			return err
-		}
-		announced.Number = max(last+1, atLeast)
-		l.numbers[next.Key] = announced.Number
-		if err := tx.Exec("UPDATE cutover_keys SET number = ? WHERE entity = ? AND row_key = ?", announced.Number, entity, next.Key).Error; err != nil {
-			return err
-		}
-		return tx.Exec("INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, "+
-			j.now()+", "+j.now()+" + ?, 0, '')", entity, next.Key, announced.Number, next.Tenant, next.Authority, false, next.Change, life.Microseconds()).Error
-	})
-	if err != nil {
-		return nil, intent{}, nil, err
+// key, and whether changes that were announced before may not be resolved yet: see earlier. The number is at least the given one.
+func (j *Journal) begin(ctx context.Context, entity string, next intent, atLeast int64, life time.Duration) (l *lease, announced intent, unresolved bool, err error) {
+	l = &lease{journal: j, entity: entity, holder: rand.Text()}
+	var key struct{ Number, Settled int64 }
+	if j.db.Name() == "postgres" {
+		key, err = j.beginAtOnce(ctx, l, next, atLeast, life)
+	} else {
+		key, err = j.beginInSteps(ctx, l, next, atLeast, life)
 	}
-	return l, announced, earlier, nil
+	switch {
+	case err != nil:
+		return nil, intent{}, false, fmt.Errorf("announce a change of %s: %w", entity, err)
+	case key.Number == 0:
+		return nil, intent{}, false, ErrBusy
+	}
+	announced = next
+	announced.Number = key.Number
+	l.numbers = map[string]int64{next.Key: key.Number}
+	return l, announced, key.Settled < key.Number-1, nil
+}
+
+// beginKey leases a key and counts it up. Whoever waits for the key's row here sees what was committed meanwhile, settled
+// too, which a look at the intents in the same statement would not.
+func (j *Journal) beginKey() string {
+	return "INSERT INTO cutover_keys AS k (entity, row_key, number, settled, holder, held_until) VALUES (?, ?, ?, 0, ?, " + j.now() + " + ?)" +
+		" ON CONFLICT (entity, row_key) DO UPDATE SET number = CASE WHEN k.number + 1 > excluded.number THEN k.number + 1 ELSE excluded.number END," +
+		" holder = excluded.holder, held_until = excluded.held_until WHERE k.held_until < " + j.now() + " RETURNING number, settled"
+}
+
+const beginIntent = "INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) "
+
+func (j *Journal) beginAtOnce(ctx context.Context, l *lease, next intent, atLeast int64, life time.Duration) (key struct{ Number, Settled int64 }, err error) {
+	err = j.db.WithContext(ctx).Raw("WITH k AS ("+j.beginKey()+"), i AS ("+beginIntent+
+		"SELECT ?, ?, k.number, ?, ?, false, ?, "+j.now()+", "+j.now()+" + ?, 0, '' FROM k) SELECT number, settled FROM k",
+		l.entity, next.Key, max(1, atLeast), l.holder, life.Microseconds(),
+		l.entity, next.Key, next.Tenant, next.Authority, next.Change, life.Microseconds()).Scan(&key).Error
+	return key, err
+}
+
+func (j *Journal) beginInSteps(ctx context.Context, l *lease, next intent, atLeast int64, life time.Duration) (key struct{ Number, Settled int64 }, err error) {
+	err = j.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		err := tx.Raw(j.beginKey(), l.entity, next.Key, max(1, atLeast), l.holder, life.Microseconds()).Scan(&key).Error
+		if err != nil || key.Number == 0 {
+			return err
+		}
+		return tx.Exec(beginIntent+"VALUES (?, ?, ?, ?, ?, ?, ?, "+j.now()+", "+j.now()+" + ?, 0, '')",
+			l.entity, next.Key, key.Number, next.Tenant, next.Authority, false, next.Change, life.Microseconds()).Error
+	})
+	return key, err
 }
 
 const intentColumns = "row_key AS key, number, tenant, authority, written, change, attempts"
 
-// intents are the changes of a key that are not resolved, oldest first.
-func (j *Journal) intents(tx *gorm.DB, entity, key string) (rows []intent, err error) {
-	err = tx.Raw("SELECT "+intentColumns+" FROM cutover_intents WHERE entity = ? AND row_key = ? ORDER BY number", entity, key).Scan(&rows).Error
+// earlier are changes of a key below a number that are not resolved, at most limit. First come those of which it is not known
+// whether the authority has them.
+func (j *Journal) earlier(ctx context.Context, entity, key string, below int64, limit int) (rows []intent, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT "+intentColumns+" FROM cutover_intents WHERE entity = ? AND row_key = ? AND number < ? ORDER BY written, number LIMIT ?",
+		entity, key, below, limit).Scan(&rows).Error
 	return rows, err
+}
+
+// pending are those of the keys that somebody writes or that have changes that are not resolved.
+func (j *Journal) pending(ctx context.Context, entity string, keys []string) (pending []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT row_key FROM cutover_keys AS k WHERE entity = ? AND row_key IN ? AND (held_until > "+j.now()+
+		" OR EXISTS (SELECT 1 FROM cutover_intents AS i WHERE i.entity = k.entity AND i.row_key = k.row_key))", entity, keys).Scan(&pending).Error
+	return pending, err
 }
 
 // due are changes whose repair is due, oldest first, at most limit: the first of each key alone, since they are repaired in
@@ -161,6 +192,14 @@ func (j *Journal) due(ctx context.Context, entity string, limit int) (rows []int
 	return rows, nil
 }
 
+// waiting are rows with changes that have to be made on a second side yet, at most limit. Changes that somebody is making
+// are not among them.
+func (j *Journal) waiting(ctx context.Context, entity, authority string, limit int) (keys []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key FROM cutover_intents AS i JOIN cutover_keys AS k ON k.entity = i.entity AND k.row_key = i.row_key"+
+		" WHERE i.entity = ? AND i.authority = ? AND (k.held_until < "+j.now()+" OR i.number < k.number) LIMIT ?", entity, authority, limit).Scan(&keys).Error
+	return keys, err
+}
+
 // queue is how many changes are not resolved, and how long the oldest has waited.
 func (j *Journal) queue(ctx context.Context, entity string) (n int64, oldest time.Duration, err error) {
 	var row struct{ N, Age int64 }
@@ -173,15 +212,34 @@ func (l *lease) written(ctx context.Context, key string, number int64) error {
 	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = ? WHERE entity = ? AND row_key = ? AND number = ?", true, l.entity, key, number).Error
 }
 
-// resolved removes the changes of a key up to a number: both sides have them, or neither.
-func (l *lease) resolved(ctx context.Context, key string, number int64) error {
-	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number <= ?", l.entity, key, number).Error
+// drop removes one change that was not made, or that a copy of the row has replaced.
+func (l *lease) drop(ctx context.Context, key string, number int64) error {
+	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ?", l.entity, key, number).Error
 }
 
-// later puts the repair of a change off, and notes why it failed.
-func (l *lease) later(ctx context.Context, key string, number int64, pause time.Duration, why error) error {
-	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
-		pause.Microseconds(), strings.ToValidUTF8(why.Error(), "?"), l.entity, key, number).Error
+// finish resolves all changes of a key up to a number and releases it. A key that somebody else has leased since, the lease
+// having expired, stays theirs.
+func (l *lease) finish(ctx context.Context, key string, number int64) error {
+	const (
+		remove  = "DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number <= ?"
+		release = "UPDATE cutover_keys SET held_until = 0, settled = ? WHERE entity = ? AND row_key = ? AND holder = ? AND number >= ?"
+	)
+	db := l.journal.db.WithContext(ctx)
+	if db.Name() == "postgres" {
+		return db.Exec("WITH removed AS ("+remove+") "+release, l.entity, key, number, number, l.entity, key, l.holder, number).Error
+	}
+	return db.Transaction(func(tx *gorm.DB) error {
+		if err := tx.Exec(remove, l.entity, key, number).Error; err != nil {
+			return err
+		}
+		return tx.Exec(release, number, l.entity, key, l.holder, number).Error
+	})
+}
+
+// later puts the repair of a change off, and notes why it failed, and that the authority has it if that is known.
+func (l *lease) later(ctx context.Context, i intent, pause time.Duration, why error) error {
+	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = (written OR ?), next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
+		i.Written, pause.Microseconds(), strings.ToValidUTF8(strings.ReplaceAll(why.Error(), "\x00", ""), "?"), l.entity, i.Key, i.Number).Error
 }
 
 // release ends the lease. Rows that somebody else has leased since, it having expired, stay theirs.

@@ -1,18 +1,22 @@
 package cutover
 
-import "github.com/toprent/flags/ruleset"
+import (
+	"sync/atomic"
 
-// Stages says where an entity is. Its functions are asked for each read and write, so they only look at memory. They
-// return ErrNoStage while nobody knows.
+	"github.com/toprent/flags/ruleset"
+)
+
+// Stages says where an entity is. It is asked for each read and write, so it only looks at memory.
 type Stages interface {
-	// Of returns where the rows of the subject's tenant are.
-	Of(subject ruleset.Subject) (Place, error)
+	// Begin returns where the rows of the subject's tenant are; without a tenant, where all rows are. It returns
+	// ErrNoStage or ErrManyStages if that cannot be said. Once the call is over, the place's end is called.
+	Begin(subject *ruleset.Subject, writing bool) (Place, error)
 
-	// All returns where the rows of all tenants are.
-	All() (Everywhere, error)
+	// OnNew reports whether the new side is a tenant's authority; "" asks for all tenants.
+	OnNew(tenant string) bool
 }
 
-// Place is where the rows of one tenant are.
+// Place is where rows are during one call.
 type Place struct {
 	Stage ruleset.Stage
 
@@ -20,40 +24,28 @@ type Place struct {
 	// is marked there, so that it will be copied.
 	Moving bool
 
-	// Turn is raised whenever the authority of some tenant changes. Before an entity reads from the new authority, it
-	// brings that side up to date; once for each turn. At 0 nothing has to be brought up to date.
+	// Turn is raised when the authority of some tenant changes. Before an entity reads from the new authority or writes to
+	// it, it brings that side up to date; once for each turn. At 0 nothing is brought up to date: so it has to be while
+	// the other side is not whole, since what was marked there long ago is worth nothing.
 	Turn uint64
 
-	// Trailing says that another instance may still follow the authority before: then each read brings the side up to
+	// Trailing says that another instance may still follow the authority before: then each call brings the side up to
 	// date.
 	Trailing bool
+
+	calls *atomic.Int64 // of the same stages that are under way; nil: nobody counts
 }
 
-// Everywhere is where the rows of all tenants are.
-type Everywhere struct {
-	Place // without its stage
-
-	Stages ruleset.StageSet // those that some tenant may be at
-
-	// OldWhole and NewWhole say that the side has every row: it is an authority, or was verified and kept equal since.
-	// What is marked on a side that is not whole is worth nothing, and is never copied.
-	OldWhole, NewWhole bool
-}
-
-// place is where all tenants are for a query that concerns them all. To read, one authority for all suffices.
-func (e Everywhere) place(writing bool) (Place, error) {
-	at := e.Place
-	switch {
-	case e.Stages.Empty():
-		return Place{}, ErrNoStage
-	case e.Stages.Is(e.Stages.Min()):
-		at.Stage = e.Stages.Min()
-	case writing || e.Stages.Min().New() != e.Stages.Max().New():
-		return Place{}, ErrManyStages
-	case e.Stages.Max().New():
-		at.Stage = ruleset.StageRampdown // the new side's answer, not compared: the old one has not all tenants' rows
-	default:
-		at.Stage = ruleset.StageDualWrite
+// keep counts something that goes on after the call, such as a comparison.
+func (p Place) keep() {
+	if p.calls != nil {
+		p.calls.Add(1)
 	}
-	return at, nil
+}
+
+// end says that nothing will be read or written by that stage any more.
+func (p Place) end() {
+	if p.calls != nil {
+		p.calls.Add(-1)
+	}
 }

@@ -1,0 +1,270 @@
+package cutover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+)
+
+var (
+	// errConfused says that the sides' numbers and the journal do not fit together: the row has to be copied.
+	errConfused = errors.New("the numbers of the row do not fit the journal")
+
+	// errLagging says that changes before this one wait for the same side.
+	errLagging = errors.New("changes before it wait for that side")
+)
+
+// decide finds out whether a side has made a change, and if it has not, makes sure that it never will. It waits for a
+// transaction that may be making it.
+func (e *Entity[Q, R, C, V]) decide(ctx context.Context, on which, key string, n int64) (made bool, err error) {
+	store := e.side(on).Store
+	err = e.within(ctx, on, func(ctx context.Context) error {
+		made = false
+		numbers, err := store.Numbers(ctx, e.config.Flag, []string{key})
+		if err != nil {
+			return err
+		}
+		at := numbers[key]
+		switch {
+		case at.N > n:
+			return errConfused
+		case at.N == n:
+			made = !at.Skipped
+			return nil
+		case at.N < n-1: // changes are missing here, so the numbers of both sides no longer say the same
+			if err := store.Mark(ctx, e.config.Flag, []string{key}); err != nil {
+				return err
+			}
+		}
+		return store.SetNumbers(ctx, e.config.Flag, map[string]Number{key: {N: n, Skipped: true}})
+	})
+	return made, err
+}
+
+// skip tells a side that a number was given up, if it has come to the one before.
+func (e *Entity[Q, R, C, V]) skip(ctx context.Context, on which, key string, n int64) error {
+	store := e.side(on).Store
+	return e.within(ctx, on, func(ctx context.Context) error {
+		numbers, err := store.Numbers(ctx, e.config.Flag, []string{key})
+		if err != nil || numbers[key].N >= n {
+			return err
+		}
+		if numbers[key].N < n-1 {
+			return errLagging
+		}
+		return store.SetNumbers(ctx, e.config.Flag, map[string]Number{key: {N: n, Skipped: true}})
+	})
+}
+
+var errGap = errors.New("the side does not have the changes before")
+
+// follow makes a change, that the authority has, on the other side. A side that does not have the changes before gets the
+// row as the authority has it.
+func (e *Entity[Q, R, C, V]) follow(ctx context.Context, on which, i intent, change C) error {
+	side := e.side(on)
+	err := e.within(ctx, on, func(ctx context.Context) error {
+		numbers, err := side.Store.Numbers(ctx, e.config.Flag, []string{i.Key})
+		if err != nil || numbers[i.Key].N >= i.Number {
+			return err
+		}
+		if numbers[i.Key].N < i.Number-1 {
+			return errGap
+		}
+		if err := side.Apply(ctx, i.Key, change); err != nil {
+			return err
+		}
+		return side.Store.SetNumbers(ctx, e.config.Flag, map[string]Number{i.Key: {N: i.Number}})
+	})
+	if errors.Is(err, errGap) {
+		return e.copyRow(ctx, on.other(), i.Key)
+	}
+	return err
+}
+
+// copyRow copies one row.
+func (e *Entity[Q, R, C, V]) copyRow(ctx context.Context, from which, key string) error {
+	done, err := e.copyKeys(ctx, from, []string{key})
+	if err == nil && len(done.Behind) > 0 {
+		return errConfused
+	}
+	return err
+}
+
+// some is how many changes of one row a writer makes up for before its own; more are left to repair.
+const some = 20
+
+// catchUp resolves changes of the row that were announced before. Only the authority's state matters to the caller; if the
+// other side cannot take what it lacks, it is lagging, and this change has to wait there too.
+func (w *write[Q, R, C, V]) catchUp(ctx context.Context) (lagging bool, err error) {
+	for w.unresolved {
+		asking, cancel := context.WithTimeout(ctx, w.config.JournalTimeout)
+		earlier, err := w.journal.earlier(asking, w.config.Flag, w.intent.Key, w.intent.Number, some)
+		cancel()
+		if err != nil {
+			return false, ofJournal(err)
+		}
+		behind, err := w.resolve(ctx, w.lease, earlier, w.first)
+		switch {
+		case err != nil && behind == w.first:
+			return false, err
+		case err != nil:
+			return true, nil
+		case len(earlier) < some:
+			return false, nil
+		case behind != w.first && w.resting(w.first.other()):
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// resolve decides changes and makes them on their second side, in order. Where it ends with an error, that is of the side
+// that is returned. A writer says which side is its authority: what that one lacks cannot wait, and nothing is waited for
+// on the other one. Repair waits for either.
+func (e *Entity[Q, R, C, V]) resolve(ctx context.Context, l *lease, intents []intent, now which) (failed which, err error) {
+	intents = slices.Clone(intents)
+	for i := range intents {
+		if intents[i].Written {
+			continue
+		}
+		if failed, err := e.settleIntent(ctx, l, &intents[i], now); err != nil {
+			return failed, err
+		}
+	}
+	slices.SortFunc(intents, func(a, b intent) int { return int(a.Number - b.Number) })
+	for _, i := range intents {
+		if !i.Written { // not made, or replaced by a copy
+			continue
+		}
+		second := i.second()
+		if now == second.other() && e.resting(second) {
+			return second, errLagging
+		}
+		if err := e.followLater(ctx, second, i); err != nil {
+			return second, e.postpone(ctx, l, i, err)
+		}
+		if err := l.drop(ctx, i.Key, i.Number); err != nil {
+			return now, ofJournal(err)
+		}
+	}
+	return now, nil
+}
+
+// journalError is an error of the journal after a change was announced.
+type journalError struct{ error }
+
+func (e *journalError) Unwrap() error { return e.error }
+
+func ofJournal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &journalError{err}
+}
+
+func (i intent) first() which {
+	return sideOf(i.Authority == newSide.String())
+}
+
+func (i intent) second() which { return i.first().other() }
+
+// settleIntent finds out whether a change that was announced was made, and notes it. What was not made is dropped.
+func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *intent, now which) (failed which, err error) {
+	first := i.first()
+	bound, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	made, err := e.decide(bound, first, i.Key, i.Number)
+	switch {
+	case errors.Is(err, errConfused):
+		err = e.copyRow(bound, first, i.Key)
+		if err != nil && !errors.Is(err, errConfused) {
+			return first.other(), e.postpone(ctx, l, *i, err)
+		}
+	case err != nil && now == first.other():
+		// Nobody was told that it was made: who is told either finds it noted here, or on the other side. So it counts as
+		// not made, and what the silent side may have is overwritten.
+		if err := e.overrule(bound, now, i.Key, i.Number); err != nil {
+			return now, err
+		}
+	case err != nil:
+		return first, e.postpone(ctx, l, *i, err)
+	case made:
+		i.Written = true
+		return now, ofJournal(l.written(ctx, i.Key, i.Number))
+	default:
+		_ = e.skip(bound, first.other(), i.Key, i.Number) // else it finds a gap, and the row is copied
+	}
+	return now, ofJournal(l.drop(ctx, i.Key, i.Number))
+}
+
+// overrule gives a number up on a side, and marks the row to be copied from there.
+func (e *Entity[Q, R, C, V]) overrule(ctx context.Context, on which, key string, n int64) error {
+	store := e.side(on).Store
+	return e.within(ctx, on, func(ctx context.Context) error {
+		numbers, err := store.Numbers(ctx, e.config.Flag, []string{key})
+		if err != nil {
+			return err
+		}
+		if numbers[key].N < n {
+			if err := store.SetNumbers(ctx, e.config.Flag, map[string]Number{key: {N: n, Skipped: true}}); err != nil {
+				return err
+			}
+		}
+		return store.Mark(ctx, e.config.Flag, []string{key})
+	})
+}
+
+// maxRefusals is how often a side may refuse a change before the whole row is copied instead.
+const maxRefusals = 3
+
+// followLater makes a change that was kept.
+func (e *Entity[Q, R, C, V]) followLater(ctx context.Context, on which, i intent) error {
+	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	var change C
+	err := json.Unmarshal([]byte(i.Change), &change)
+	if err == nil {
+		err = e.timed(on, i.Tenant, func() error { return e.follow(ctx, on, i, change) })
+	}
+	e.rest(ctx, on, err)
+	if err == nil || i.Attempts < maxRefusals || ctx.Err() != nil {
+		return err
+	}
+	if copying := e.copyRow(ctx, on.other(), i.Key); copying != nil {
+		return errors.Join(err, copying)
+	}
+	e.config.Logger.Warn("cutover: a side refuses a change, so the row was copied as a whole", "entity", e.config.Flag, "side", on.String(), "error", err)
+	return nil
+}
+
+// postpone puts a repair off, longer each time, and returns why.
+func (e *Entity[Q, R, C, V]) postpone(ctx context.Context, l *lease, i intent, why error) error {
+	ctx, cancel := e.after(ctx)
+	defer cancel()
+	if err := l.later(ctx, i, repairPause(i.Attempts+1), why); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
+}
+
+// repairPause is how long a repair waits after so many attempts.
+func repairPause(attempts int64) time.Duration {
+	return min(100*time.Millisecond<<min(attempts, 20), 30*time.Second)
+}
+
+// restPause is how long a side that did not answer in time is left alone by those who can leave their change to repair.
+const restPause = 500 * time.Millisecond
+
+// rest leaves a side alone for a moment after it took too long.
+func (e *Entity[Q, R, C, V]) rest(ctx context.Context, side which, err error) {
+	if err != nil && ctx.Err() != nil {
+		e.sideDown[side].Store(time.Now().Add(restPause).UnixNano())
+	}
+}
+
+func (e *Entity[Q, R, C, V]) resting(side which) bool {
+	until := e.sideDown[side].Load()
+	return until != 0 && time.Now().UnixNano() < until
+}
