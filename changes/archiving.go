@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/toprent/flags/internal/lifecycle"
 	"github.com/toprent/flags/models"
@@ -25,17 +26,57 @@ func (d *draft) checkArchiving(ctx context.Context, tx source) error {
 		if flag.Kind != ruleset.Migration {
 			continue
 		}
+		if staged(flag.Kind, flag.Type) {
+			if err := d.checkArchivingStaged(ctx, tx, key); err != nil {
+				return err
+			}
+			continue
+		}
 		spans, err := spansOf(ctx, tx, d.environment.Name, flag)
 		if err != nil {
 			return err
 		}
-		reached, did := lifecycle.ReachedEveryone(spans, d.now)
-		if from := reached.Add(lifecycle.Rest); did && d.now.Before(from) {
-			d.refuse(ruleset.Problem{Flag: key, Path: "archived", Message: fmt.Sprintf(
-				"a migration flag is kept for 30 days after it reached everyone, so that you can still go back: this one reached everyone on %s and can be archived from %s UTC",
-				reached.UTC().Format("2 Jan 2006"), from.UTC().Format("2 Jan 2006, 15:04"))})
+		if reached, did := lifecycle.ReachedEveryone(spans, d.now); did {
+			d.checkRest(key, reached)
 		}
 	}
+	return nil
+}
+
+// checkRest refuses to archive a migration flag too soon after it reached everyone.
+func (d *draft) checkRest(key string, reached time.Time) {
+	if from := reached.Add(lifecycle.Rest); d.now.Before(from) {
+		d.refuse(ruleset.Problem{Flag: key, Path: "archived", Message: fmt.Sprintf(
+			"a migration flag is kept for 30 days after it reached everyone, so that you can still go back: this one reached everyone on %s and can be archived from %s UTC",
+			reached.UTC().Format("2 Jan 2006"), from.UTC().Format("2 Jan 2006, 15:04"))})
+	}
+}
+
+// checkArchivingStaged refuses to archive a migration under way: it ends with complete for everybody, long enough ago, or
+// with off, where it began.
+func (d *draft) checkArchivingStaged(ctx context.Context, tx source, key string) error {
+	row, _ := d.flags.get(key)
+	reach := reachable(row.Flag(d.about.byKey[key]), d.definition().Overrides)
+	if row.Killed || !row.Enabled {
+		reach = cappedSet(reach)
+	}
+	if moving(reach) {
+		d.refuseCutover(CutoverError{Flag: key, Rule: CutoverUnended, From: reach.Min(), To: reach.Max(), Message: fmt.Sprintf(
+			"it cannot be archived under way, with stages %s: finish it, so that everybody is at complete, or step back to off, and remove its rules and overrides", reach)})
+		return nil
+	}
+	if !reach.Is(ruleset.StageComplete) {
+		return nil
+	}
+	progress, err := tx.CutoverProgressOf(ctx, d.environment.Name)
+	if err != nil {
+		return err
+	}
+	reached := d.now
+	if p, ok := progress[key]; ok && p.State == models.CutoverAbandoned { // since then, by the change that made it so
+		reached = p.UpdatedAt.Time
+	}
+	d.checkRest(key, reached)
 	return nil
 }
 

@@ -68,6 +68,8 @@ const (
 	kindRecall = "recall"
 	kindCopy   = "copy" // the first revision of an environment, copied from another
 
+	kindStepBack = "step-back" // of a migration, from a stage that does not go well
+
 	KindPublish  = "publish"
 	KindRollback = "rollback" // to a revision of before
 	KindPromote  = "promote"  // from another environment

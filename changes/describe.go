@@ -2,6 +2,8 @@ package changes
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,11 @@ func (d *draft) describe() []string {
 	}
 	for _, key := range d.overrides.changed(compareOverrides) {
 		lines = append(lines, describeOverride(&d.overrides, key)...)
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.cutover.lines)) {
+		for _, line := range d.cutover.lines[key] {
+			lines = append(lines, Item{Kind: ItemFlag, Key: key}.String()+": "+line)
+		}
 	}
 	return lines
 }

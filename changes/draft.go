@@ -26,7 +26,8 @@ type draft struct {
 	now         time.Time
 	approved    bool   // by as many people as it takes
 	kind        string // of the revision, if an edit says so
-	recall      bool   // sessions move up to the revision on their next page
+	cutover     cutover
+	recall      bool // sessions move up to the revision on their next page
 
 	flags     table[string, models.FeatureFlagEnvironment]
 	overrides table[overrideKey, models.FeatureFlagOverride]
@@ -61,6 +62,9 @@ type source interface {
 	FlagsByKey(ctx context.Context) (map[string]models.FeatureFlag, error)
 	Now(ctx context.Context) (time.Time, error)
 	FlagSpans(ctx context.Context, environment string, features []string) ([]models.FlagSpan, error)
+	CutoverProgressOf(ctx context.Context, environment string) (map[string]models.CutoverProgress, error)
+	CutoverBehind(ctx context.Context, environment, flag string, revision int64) ([]models.CutoverInstance, error)
+	OverridesChanged(ctx context.Context, environment, featureID string) (int64, error)
 }
 
 // begin reads what is live in an environment.
@@ -105,7 +109,15 @@ func (d *draft) make(ctx context.Context, from source, edits []Edit) error {
 	for _, edit := range edits {
 		edit.apply(d)
 	}
-	return d.checkArchiving(ctx, from)
+	return d.checkMigrations(ctx, from, false)
+}
+
+// checkMigrations refuses what would take away something that is still needed, and steps of migrations that are not safe.
+func (d *draft) checkMigrations(ctx context.Context, from source, fills bool) error {
+	if err := d.checkArchiving(ctx, from); err != nil {
+		return err
+	}
+	return d.checkCutover(ctx, from, fills)
 }
 
 // empty reports whether the change makes nothing different.
@@ -139,6 +151,9 @@ func (d *draft) putFlag(flag ruleset.Flag, killed bool) {
 	}
 	if !d.storable(ruleset.Problem{Flag: flag.Key}, flag.TierRequired, flag.Off, flag.Otherwise, flag.Default) {
 		return
+	}
+	if staged(global.Kind, global.Type) {
+		flag.Off, flag.Default = flag.Otherwise, flag.Otherwise // both are always the present stage
 	}
 	row, existed := d.flags.get(flag.Key)
 	flag.Killed = killed

@@ -10,7 +10,7 @@ import (
 // editKinds are the names under which edits are stored.
 func editKinds() map[string]Edit {
 	return map[string]Edit{
-		"put flag": PutFlag{}, "archive flag": ArchiveFlag{}, "set enabled": SetEnabled{}, "lift flag": LiftFlag{},
+		"put flag": PutFlag{}, "archive flag": ArchiveFlag{}, "set enabled": SetEnabled{}, "lift flag": LiftFlag{}, "set stage": SetStage{},
 		"put segment": PutSegment{}, "remove segment": RemoveSegment{},
 		"put plan": PutPlan{}, "remove plan": RemovePlan{},
 		"put override": PutOverride{}, "remove override": RemoveOverride{},

@@ -104,7 +104,7 @@ func addEnvironment(ctx context.Context, tx *models.Tx, add NewEnvironment) (mod
 	}
 	switch _, err := tx.Environment(ctx, add.Name); {
 	case err == nil:
-		return models.Environment{}, &RefusedError{Problems: []Problem{{add.Name, ruleset.Problem{Path: "name", Message: "there is an environment of that name already"}}}}
+		return models.Environment{}, &RefusedError{Problems: []Problem{{Environment: add.Name, Problem: ruleset.Problem{Path: "name", Message: "there is an environment of that name already"}}}}
 	case !errors.Is(err, service.ErrNoEnvironment):
 		return models.Environment{}, err
 	}
@@ -139,6 +139,9 @@ func (c *Changes) copyEnvironment(ctx context.Context, tx *models.Tx, to models.
 	}
 	d := c.draft(to, models.Rows{}, about, add.Author, about.now)
 	d.copy(rows)
+	if err := d.checkCutover(ctx, tx, true); err != nil {
+		return Published{}, err
+	}
 	reason := add.Reason
 	if reason == "" {
 		reason = fmt.Sprintf("a copy of %s at its revision %d", from.Name, from.Head)

@@ -24,6 +24,7 @@ type RefusedError struct {
 type Problem struct {
 	Environment string
 	ruleset.Problem
+	cutover *CutoverError // nil: it is not about stages
 }
 
 func (p Problem) Error() string {

@@ -15,7 +15,7 @@ import (
 
 // Kinds are what revisions can be of, in the order in which they are offered to people.
 func Kinds() []string {
-	return []string{KindPublish, kindKill, kindLift, kindRecall, kindImport, KindRollback, KindPromote, kindCopy}
+	return []string{KindPublish, kindKill, kindLift, kindRecall, kindImport, KindRollback, KindPromote, kindCopy, kindStepBack}
 }
 
 // History says of past revisions what each made different. Since revisions never change, what was found out once is

@@ -130,7 +130,7 @@ func (im *importing) putEnvironment(ctx context.Context, environments []models.E
 		}
 		d.authorID = im.options.AuthorID
 		d.put(doc)
-		if err := d.checkArchiving(ctx, im.tx); err != nil {
+		if err := d.checkMigrations(ctx, im.tx, environment.Head == 0); err != nil {
 			return err
 		}
 		im.drafts = append(im.drafts, d)

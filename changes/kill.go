@@ -10,7 +10,8 @@ import (
 
 // Kill turns a flag off in an environment at once, for everybody, whatever sessions have pinned. Nothing that is
 // wrong with the flag or with others stands in its way: it works on flags that cannot be read, and on archived ones,
-// which sessions may still have pinned. A flag that is killed already stays so, and nothing is published. Author and
+// which sessions may still have pinned. A migration steps back to shadow at most, and is not killed where the old side does
+// not have all rows: a RefusedError with a CutoverError says what to do. A flag that is killed already stays so, and nothing is published. Author and
 // reason are required. It returns ErrNoFlag, service.ErrNoEnvironment or ErrUnavailable.
 func (c *Changes) Kill(ctx context.Context, environment, key, author, reason string) (Published, error) {
 	return c.KillBy(ctx, environment, key, Actor{Name: author}, reason)
@@ -42,6 +43,15 @@ func (c *Changes) setKilled(ctx context.Context, environment, key string, by Act
 		if err != nil {
 			return err
 		}
+		switch flag := d.about.byKey[key]; {
+		case killed:
+			err = d.checkKill(ctx, tx, key)
+		case staged(flag.Kind, flag.Type):
+			d, err = c.liftStaged(ctx, tx, environment, key, by.Name)
+		}
+		if err != nil {
+			return err
+		}
 		d.authorID = by.ID
 		d.rewrite(key, func(s *models.FlagSettings) { s.Killed = killed })
 		published, err = d.publish(ctx, tx, kind, reason) // without check: see Kill
@@ -54,6 +64,20 @@ func (c *Changes) setKilled(ctx context.Context, environment, key string, by Act
 		return Published{}, err
 	}
 	return published, nil
+}
+
+// liftStaged opens the whole environment, since whom a lift of a migration leads where depends on more than the flag.
+func (c *Changes) liftStaged(ctx context.Context, tx *models.Tx, environment, key, author string) (*draft, error) {
+	drafts, err := c.openAll(ctx, tx, []Change{{Environment: environment, Author: author}})
+	if err != nil {
+		return nil, err
+	}
+	d := drafts[0]
+	d.rewrite(key, func(s *models.FlagSettings) { s.Killed = false })
+	if err := d.checkCutover(ctx, tx, false); err != nil {
+		return nil, err
+	}
+	return d, d.refusedCutover()
 }
 
 // openFlag locks the environment and reads that flag alone, so that a kill is quick and depends on nothing else.

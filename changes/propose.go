@@ -38,7 +38,7 @@ func (c *Changes) Propose(ctx context.Context, p Proposal) (done Proposed, err e
 			return err
 		}
 		for i, d := range drafts {
-			d.authorID = p.By.ID
+			d.authorID, d.cutover.later = p.By.ID, p.At != nil
 			if err := d.make(ctx, tx, p.Changes[i].Edits); err != nil {
 				return err
 			}

@@ -25,10 +25,10 @@ func Approvals(n int) string {
 }
 
 // allowed refuses what has to be approved and was not. This is the one gate: everything that makes a revision comes
-// through it. A kill never waits. An environment in which nothing was ever published may be filled by one import or copy.
+// through it. A kill never waits, nor does stepping back. An environment in which nothing was ever published may be filled by one import or copy.
 func (d *draft) allowed(kind string) error {
 	fills := d.environment.Head == 0 && (kind == kindImport || kind == kindCopy)
-	if d.approved || !d.environment.TakesRequests() || kind == kindKill || fills {
+	if d.approved || !d.environment.TakesRequests() || kind == kindKill || kind == kindStepBack || fills {
 		return nil
 	}
 	return &ProtectedError{d.environment}

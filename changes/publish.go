@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 // Change is edits of one environment, published together.
@@ -188,6 +189,9 @@ func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (
 	if err := d.allowed(kind); err != nil {
 		return Published{}, err
 	}
+	if len(d.cutover.forced) > 0 && strings.TrimSpace(reason) == "" {
+		return Published{}, &RefusedError{[]Problem{{Environment: d.environment.Name, Problem: ruleset.Problem{Path: "reason", Message: "say why stages are forced: " + errReason.Error()}}}}
+	}
 	revision, err := d.revision(ctx, tx, kind, reason)
 	if err != nil {
 		return Published{}, err
@@ -202,6 +206,9 @@ func (d *draft) store(ctx context.Context, tx *models.Tx, kind, reason string) (
 		return Published{}, err
 	}
 	if err := tx.SetHead(ctx, revision); err != nil {
+		return Published{}, err
+	}
+	if err := d.storeCutover(ctx, tx, revision.Number); err != nil {
 		return Published{}, err
 	}
 	lines := d.describe()

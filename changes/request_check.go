@@ -33,6 +33,7 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 		return err
 	}
 	for i := range content.Steps {
+		d.planned(i, content.Steps[i].At != nil)
 		if content.Steps[i].Edits, err = d.plan(ctx, tx, content.Steps[i].Edits); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
@@ -44,6 +45,17 @@ func (c *Changes) checkSteps(ctx context.Context, tx *models.Tx, environment mod
 		return err
 	}
 	return about.record(ctx, tx, c.audit, by.Name, content.Reason)
+}
+
+// planned says that what is made next is the step in that place: each starts from what the one before it leaves, and what
+// has to be so only when its time comes is not asked for now.
+func (d *draft) planned(i int, at bool) {
+	d.cutover.later = i > 0 || at
+	if i > 0 {
+		def := d.definition()
+		d.cutover.since = &def
+	}
+	d.cutover.forced = nil
 }
 
 // plan applies edits to the draft, and gives back those that have to be approved.

@@ -39,6 +39,7 @@ func (c *Changes) PreviewSteps(ctx context.Context, environment, author string, 
 	for i, edits := range steps {
 		before := d.mark()
 		d.conflicts, d.problems, d.recall = nil, nil, false
+		d.planned(i, true)
 		if err := d.make(ctx, c.store, edits); err != nil {
 			return nil, err
 		}

@@ -21,8 +21,8 @@ const (
 	endTimeout = 2 * time.Second        // for the last word: an end must not wait for a database that hangs
 )
 
-// picture is what the flag database last said of copying.
-type picture struct {
+// heard is what the flag database last said of copying.
+type heard struct {
 	progress map[string]models.CutoverProgress
 	limits   map[string]models.CutoverLimits
 }
@@ -57,7 +57,12 @@ func (c *Cutover) tells(ctx context.Context) {
 	for ctx.Err() == nil {
 		if changed := c.acknowledge(ctx, &again); changed || time.Since(last) >= c.every {
 			last = time.Now()
-			err := errors.Join(c.tell(ctx, c.all(), false), c.read(ctx))
+			// What is told is as old as what was read or older: who waits for an instance to acknowledge a stage may take it
+			// that it knows which sides were whole at that stage.
+			err := c.read(ctx)
+			if err == nil {
+				err = c.tell(ctx, c.all(), false)
+			}
 			c.logged(ctx, &failed, err)
 		}
 		select {
@@ -172,7 +177,12 @@ func (c *Cutover) row(m *member, ended bool) (models.CutoverInstance, bool) {
 
 // read keeps what the flag database says of copying.
 func (c *Cutover) read(ctx context.Context) error {
-	if c.store == nil {
+	if c.store == nil { // no other instance can be known of
+		for _, m := range c.all() {
+			if since, trails := m.router.trails(); trails {
+				m.router.caughtUp(since)
+			}
+		}
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellLimit)
@@ -186,17 +196,40 @@ func (c *Cutover) read(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.picture = picture{progress, limits}
+	c.heard = heard{progress, limits}
+	c.mu.Unlock()
+	for _, m := range c.all() {
+		m.router.verified()
+		if since, trails := m.router.trails(); trails {
+			if err := c.catchUp(ctx, m, since); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// catchUp notes when no instance may follow an authority any more that was one before.
+func (c *Cutover) catchUp(ctx context.Context, m *member, since int64) error {
+	m.mu.Lock()
+	acked := m.acked
+	m.mu.Unlock()
+	if acked < since {
+		return nil
+	}
+	behind, err := c.store.CutoverBehind(ctx, c.flags.Environment(), m.key, since)
+	if err == nil && len(behind) == 0 {
+		m.router.caughtUp(since)
+	}
+	return err
 }
 
 // known is what the flag database last said of an entity.
 func (c *Cutover) known(key string) (progress models.CutoverProgress, found bool, limits models.CutoverLimits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	progress, found = c.picture.progress[key]
-	limits, ok := c.picture.limits[key]
+	progress, found = c.heard.progress[key]
+	limits, ok := c.heard.limits[key]
 	if !ok {
 		limits = models.DefaultCutoverLimits(c.flags.Environment(), key)
 	}

@@ -22,8 +22,9 @@ type Options struct {
 	// Journal is where writes are announced, the same for all instances. Required.
 	Journal *Journal
 
-	// Store is the flag database, where instances tell of themselves and copying is begun. Defaults to none: then entities
-	// are routed, written and repaired, but nothing is copied, and the settings pages show nothing.
+	// Store is the flag database, where instances tell of themselves and copying is begun. Defaults to none, for one
+	// instance alone: then entities are routed, written and repaired, but nothing is copied, and the settings pages show
+	// nothing.
 	Store *models.Store
 
 	// StepBack makes a change: changes.Changes.StepBack does. Defaults to none: no tenant steps back by itself.
@@ -56,7 +57,7 @@ type Cutover struct {
 
 	mu       sync.Mutex // guards what follows
 	entities []*member
-	picture  picture
+	heard    heard
 	running  bool
 }
 
@@ -129,6 +130,9 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	if err := c.read(ctx); err != nil {
+		c.log.Warn("cutover: the flag database cannot be asked at the start", "entity", key, "error", err)
+	}
 	if err := r.refresh(ctx); err != nil {
 		c.log.Warn("cutover: the journal could not be asked at the start", "entity", key, "error", err)
 	}
@@ -140,7 +144,11 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 
 // newRouter makes the router of an entity.
 func (c *Cutover) newRouter(key string) *router {
-	return &router{key: key, flags: c.flags, journal: c.journal, log: c.log}
+	synced := func() bool {
+		progress, found, _ := c.known(key)
+		return found && progress.Synced()
+	}
+	return &router{key: key, flags: c.flags, journal: c.journal, synced: synced, log: c.log}
 }
 
 // all are the entities.

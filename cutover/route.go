@@ -19,6 +19,7 @@ type router struct {
 	key     string
 	flags   *service.FeatureFlagService
 	journal *Journal
+	synced  func() bool // both sides were verified, and kept equal since
 	log     *slog.Logger
 
 	now atomic.Pointer[routing]
@@ -37,30 +38,22 @@ type routing struct {
 	problem error      // why the newest revision is not followed; nil: it is
 }
 
-// call is one read or write under way. Steps wait until those that began at an older stage have ended.
-type call struct {
-	rules *rules
-	stage ruleset.Stage
-}
-
-// moving reports whether a write to one side alone has to leave a mark.
-func (c call) moving() bool { return c.rules.moving() }
-
-// end says that nothing will be read or written by that stage any more.
-func (c call) end() { c.rules.calls.Add(-1) }
-
-// begin finds a subject's stage. Unless there is an error, end has to be called.
-func (r *router) begin(subject *ruleset.Subject, write bool) (call, error) {
+// Begin returns where the rows of the subject's tenant are; see Stages.
+func (r *router) Begin(subject *ruleset.Subject, writing bool) (Place, error) {
 	rules, err := r.enter()
 	if err != nil {
-		return call{}, err
+		return Place{}, err
 	}
-	stage, err := rules.decide(subject, write)
+	stage, err := rules.decide(subject, writing)
 	if err != nil {
 		rules.calls.Add(-1)
-		return call{}, err
+		return Place{}, err
 	}
-	return call{rules, stage}, nil
+	place := Place{Stage: stage, Moving: rules.moving, Trailing: rules.trailing.Load(), calls: &rules.calls}
+	if rules.whole.Load() {
+		place.Turn = rules.turn
+	}
+	return place, nil
 }
 
 // enter counts a call to the newest rules.
@@ -117,6 +110,7 @@ func (r *router) look(view service.View, at *routing) *routing {
 			fresh.durable.Store(next.rules.durable.Load())
 		}
 		if !fresh.same(next.rules) || next.rules.borrowed {
+			fresh.follows(next.rules, r.synced)
 			r.leave(next.rules)
 			next.rules = fresh
 		}
@@ -206,6 +200,7 @@ func (r *router) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stored.follows(nil, r.synced)
 	next := &routing{good: s.Revision, rules: stored, problem: errors.New("the stored stage is used until a newer revision is loaded")}
 	if at != nil {
 		r.leave(at.rules)
@@ -251,15 +246,41 @@ func (r *router) trouble() error { return r.current().problem }
 // moving reports whether tenants can be at a stage in which both sides matter.
 func (r *router) moving() bool {
 	at := r.current()
-	return at.rules != nil && at.rules.moving()
+	return at.rules != nil && at.rules.moving
 }
 
-// onNew reports whether the new side is a tenant's authority; "" asks for all tenants.
-func (r *router) onNew(tenant string) bool {
+// OnNew reports whether the new side is a tenant's authority; "" asks for all tenants.
+func (r *router) OnNew(tenant string) bool {
 	at := r.current()
 	if at.rules == nil {
 		return false
 	}
+	if tenant == "" {
+		return at.rules.reachable.Min().New()
+	}
 	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant}, false)
 	return err == nil && stage.New()
+}
+
+// trails reports since which revision other instances may follow an authority that is none any more.
+func (r *router) trails() (since int64, yes bool) {
+	at := r.current()
+	if at.rules == nil || !at.rules.trailing.Load() {
+		return 0, false
+	}
+	return at.rules.revision, true
+}
+
+// caughtUp says that all instances follow a revision.
+func (r *router) caughtUp(since int64) {
+	if at := r.current(); at.rules != nil && at.rules.revision <= since {
+		at.rules.trailing.Store(false)
+	}
+}
+
+// verified looks again whether both sides are whole.
+func (r *router) verified() {
+	if at := r.current(); at.rules != nil {
+		at.rules.whole.Store(at.rules.bothWhole(r.synced))
+	}
 }

@@ -35,12 +35,12 @@ func routed(t testing.TB, source *flagtest.Source, key string) (*router, *servic
 
 func (r *router) stageOf(t *testing.T, tenant string) ruleset.Stage {
 	t.Helper()
-	call, err := r.begin(&ruleset.Subject{Tenant: tenant}, true)
+	place, err := r.Begin(&ruleset.Subject{Tenant: tenant}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.end()
-	return call.stage
+	place.end()
+	return place.Stage
 }
 
 func TestACallFollowsTheNewestRevisionAtOnce(t *testing.T) {
@@ -63,7 +63,7 @@ func TestARevisionIsAcknowledgedWhenOlderCallsHaveEnded(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Publish(staged("clients", ruleset.StageOff, nil))
 	r, flags := routed(t, source, "clients")
-	slow, err := r.begin(&ruleset.Subject{Tenant: "a"}, true)
+	slow, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	source := flagtest.NewSource()
 	source.Down()
 	r, flags := routed(t, source, "clients")
-	if _, err := r.begin(&ruleset.Subject{Tenant: "a"}, false); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true); !errors.Is(err, ErrNoStage) {
 		t.Errorf("%v", err)
 	}
 	if err := r.ready(); !errors.Is(err, ErrNoStage) {
@@ -147,7 +147,7 @@ func TestWithoutAnyStageNothingIsReadOrWritten(t *testing.T) {
 	if err := flags.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.begin(&ruleset.Subject{Tenant: "a"}, false); !errors.Is(err, ErrNoStage) {
+	if _, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true); !errors.Is(err, ErrNoStage) {
 		t.Errorf("an entity without a flag: %v", err)
 	}
 }
@@ -179,15 +179,39 @@ func TestWhoAsksForAllTenantsNeedsOneAuthority(t *testing.T) {
 		source := flagtest.NewSource()
 		source.Publish(staged("clients", test.otherwise, map[string]ruleset.Stage{"a": test.tenant}))
 		r, _ := routed(t, source, "clients")
-		for write, want := range map[bool]ruleset.Stage{false: test.reads, true: test.writes} {
-			call, err := r.begin(&ruleset.Subject{}, write)
+		for writing, want := range map[bool]ruleset.Stage{false: test.reads, true: test.writes} {
+			place, err := r.Begin(&ruleset.Subject{}, writing)
 			if err == nil {
-				call.end()
+				place.end()
 			}
-			if (want == none) != errors.Is(err, ErrManyStages) || want != none && call.stage != want {
-				t.Errorf("%s and %s, write %t: %s, %v", test.otherwise, test.tenant, write, call.stage, err)
+			if (want == none) != errors.Is(err, ErrManyStages) || want != none && place.Stage != want {
+				t.Errorf("%s and %s, writing %t: %s, %v", test.otherwise, test.tenant, writing, place.Stage, err)
 			}
 		}
+	}
+}
+
+func TestAChangeOfAuthorityIsATurn(t *testing.T) {
+	turns := map[ruleset.Stage]bool{ruleset.StageLive: true}
+	source := flagtest.NewSource()
+	r, flags := routed(t, source, "clients")
+	r.synced = func() bool { return true }
+	var last uint64
+	for _, stage := range ruleset.Stages {
+		source.Publish(staged("clients", stage, nil))
+		if err := flags.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		place, err := r.Begin(&ruleset.Subject{Tenant: "a"}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		place.end()
+		if (place.Turn > last) != turns[stage] || place.Trailing != turns[stage] {
+			t.Errorf("%s: turn %d after %d, trailing %t", stage, place.Turn, last, place.Trailing)
+		}
+		last = place.Turn
+		r.caughtUp(r.current().rules.revision)
 	}
 }
 
@@ -210,11 +234,11 @@ func BenchmarkRouting(b *testing.B) {
 }
 
 func route(r *router, subject *ruleset.Subject) {
-	call, err := r.begin(subject, true)
+	place, err := r.Begin(subject, true)
 	if err != nil {
 		panic(err)
 	}
-	call.end()
+	place.end()
 }
 
 // hundred are a hundred migration flags, each with rules for five tenants and a share of all.

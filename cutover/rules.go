@@ -14,11 +14,14 @@ import (
 type rules struct {
 	revision  int64 // the first in which they were like that
 	stored    json.RawMessage
-	staged    bool // else the host copies data itself, and there are two stages
 	reachable ruleset.StageSet
+	moving    bool // both sides matter: whoever writes one side alone has to leave a mark
 	decider   *ruleset.StageDecider
 	calls     atomic.Int64 // under way by these rules
 	durable   atomic.Bool  // the journal has them
+	turn      uint64       // counts changes of authority
+	trailing  atomic.Bool  // another instance may still follow the authority before
+	whole     atomic.Bool  // both sides have every row, so what is marked on either counts
 	borrowed  bool         // they come from the journal, so that nobody sees that the flag is read
 }
 
@@ -47,7 +50,8 @@ func rulesOf(revision *ruleset.Revision, key string) (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rules{revision: revision.ID().Number, stored: stored, staged: stages.Staged, reachable: stages.Reachable, decider: revision.StageDecider(key)}, nil
+	moving := stages.Staged && !stages.Reachable.Is(ruleset.StageOff) && !stages.Reachable.Is(ruleset.StageComplete)
+	return &rules{revision: revision.ID().Number, stored: stored, reachable: stages.Reachable, moving: moving, decider: revision.StageDecider(key)}, nil
 }
 
 // rulesFrom takes an entity's rules from what the journal has.
@@ -72,16 +76,10 @@ func rulesFrom(environment, key string, s storedStage) (*rules, error) {
 // same reports whether both lead everybody to the same stage.
 func (r *rules) same(other *rules) bool { return other != nil && bytes.Equal(r.stored, other.stored) }
 
-// moving reports whether tenants can be at a stage in which both sides matter, so that whoever writes one side alone has
-// to leave a mark.
-func (r *rules) moving() bool {
-	return r.staged && !r.reachable.Is(ruleset.StageOff) && !r.reachable.Is(ruleset.StageComplete)
-}
-
-// decide says which stage a subject is in. A subject without a tenant stands for all tenants.
-func (r *rules) decide(s *ruleset.Subject, write bool) (ruleset.Stage, error) {
+// decide says which stage a subject's tenant is in, or all tenants if the subject has none.
+func (r *rules) decide(s *ruleset.Subject, writing bool) (ruleset.Stage, error) {
 	if s.Tenant == "" {
-		return r.forAll(write)
+		return r.forAll(writing)
 	}
 	stage, ok := r.decider.Decide(s.Tenant, s.Plan, s.Attributes)
 	if !ok {
@@ -92,17 +90,56 @@ func (r *rules) decide(s *ruleset.Subject, write bool) (ruleset.Stage, error) {
 
 // forAll is the stage of who reads or writes rows of all tenants. A read takes the stage that asks least of the side that
 // is not the authority, since some tenants may not write it.
-func (r *rules) forAll(write bool) (ruleset.Stage, error) {
+func (r *rules) forAll(writing bool) (ruleset.Stage, error) {
 	first, last := r.reachable.Min(), r.reachable.Max()
 	switch {
 	case first == last:
 		return first, nil
-	case write || first.New() != last.New():
+	case writing || first.New() != last.New():
 		return 0, ErrManyStages
 	case first.New():
 		return last, nil
 	}
 	return first, nil
+}
+
+// authorities are the sides that are the authority of some tenant.
+func (r *rules) authorities() (old, fresh bool) {
+	return !r.reachable.Min().New(), r.reachable.Max().New()
+}
+
+// turns reports whether some tenant may have another authority by these rules than by the ones before. Nobody knows what
+// the ones before the first were.
+func (r *rules) turns(before *rules) bool {
+	if !r.moving {
+		return false
+	}
+	if before == nil {
+		return true
+	}
+	old, fresh := r.authorities()
+	oldBefore, freshBefore := before.authorities()
+	return old && fresh || oldBefore && freshBefore || old != oldBefore
+}
+
+// follows puts rules behind the ones before.
+func (r *rules) follows(before *rules, synced func() bool) {
+	if before != nil {
+		r.turn = before.turn
+		r.trailing.Store(before.trailing.Load())
+	}
+	if r.turns(before) {
+		r.turn++
+		r.trailing.Store(true)
+	}
+	r.whole.Store(r.bothWhole(synced))
+}
+
+// bothWhole reports whether each side is the authority of some tenant, which it may only be when it has every row, or was
+// verified and kept equal since.
+func (r *rules) bothWhole(synced func() bool) bool {
+	old, fresh := r.authorities()
+	return r.moving && (old && fresh || synced())
 }
 
 // definitionOf is what of a definition decides one flag.

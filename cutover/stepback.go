@@ -69,7 +69,7 @@ func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLim
 		return err
 	}
 	for tenant, counted := range tenants {
-		if reason := seen.judge(tenant, counted, m.router.onNew(tenant), limits); reason != "" {
+		if reason := seen.judge(tenant, counted, m.router.OnNew(tenant), limits); reason != "" {
 			s := StepBack{c.flags.Environment(), m.key, tenant, reason, Author}
 			if err := c.stepBack(ctx, s); err != nil {
 				return fmt.Errorf("step %s back: %w", c.whom(tenant), err)

@@ -150,8 +150,10 @@ func (tx *Tx) addDeliveries(ctx context.Context, environment string, from, to in
 	return done.RowsAffected, done.Error
 }
 
-// aboutKill reports whether the revision kills or lifts.
-func (r Revision) aboutKill() bool { return r.Kind == "kill" || r.Kind == "lift" }
+// aboutKill reports whether the revision kills or lifts, or steps a migration back.
+func (r Revision) aboutKill() bool {
+	return r.Kind == "kill" || r.Kind == "lift" || r.Kind == "step-back"
+}
 
 // hears reports whether the watch is about the revision, which is never older than the watch.
 func (w AlertWatch) hears(r Revision, touched map[string]bool) bool {

@@ -176,6 +176,9 @@ func (r *Reporter) forget(ctx context.Context) {
 	r.forgot = now
 	err := r.store.ForgetInstances(ctx, goneAfter)
 	if err == nil {
+		err = r.store.ForgetCutoverInstances(ctx, goneAfter)
+	}
+	if err == nil {
 		err = r.store.ForgetHealth(ctx, remembered)
 	}
 	if err != nil && !models.Unavailable(err) && !r.keeps {

@@ -24,6 +24,12 @@ func Deed(kind string) string {
 		return "Promoted"
 	case "copy":
 		return "Copied"
+	case "step-back":
+		return "Stepped back"
+	case "instance-gone":
+		return "Instance declared gone"
+	case "cutover-limits":
+		return "Limits of a migration set"
 	case "sent":
 		return "Sent for review"
 	case "comment", "request-comment":
