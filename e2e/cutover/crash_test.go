@@ -24,7 +24,7 @@ type crashed struct {
 	where
 	t *testing.T
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex          // guards what follows
 	made map[string][]string // names of the changes of each key that were acknowledged
 	told int
 }
@@ -200,7 +200,7 @@ func (c *crashed) lives(name string, stage ruleset.Stage) (stop func()) {
 	}
 	each(func(i int) { c.notes(writeOne(c.t.Context(), entity, name, 0, i, rowsToKill)) })
 	each(func(int) {
-		if _, err := entity.Repair(c.t.Context(), 20); err != nil {
+		if err := entity.Repair(c.t.Context()); err != nil {
 			c.t.Errorf("repair: %v", err)
 		}
 	})
@@ -220,7 +220,7 @@ func (c *crashed) comesTogether() {
 		c.t.Fatal(err)
 	}
 	waitUntil(c.t, "nothing is left to repair", func() bool {
-		if _, err := entity.Repair(c.t.Context(), 100); err != nil {
+		if err := entity.Repair(c.t.Context()); err != nil {
 			c.t.Fatal(err)
 		}
 		return counted(c.t, c.Journal, "cutover_intents")+counted(c.t, c.Old, "cutover_marks")+counted(c.t, c.New, "cutover_marks") == 0

@@ -11,6 +11,7 @@ import (
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/toprent/flags/cutover"
@@ -51,21 +52,31 @@ func open(place string) (*gorm.DB, error) {
 	return sqlite.GORM(place, config)
 }
 
-// sideOf is one side of the stays.
-func sideOf(db *gorm.DB) (cutover.Side[query, []stay, added, stay], error) {
-	side, err := cutover.GORMSide[query, []stay, added, stay](db)
-	if err != nil {
-		return side, err
+// sideOf is one side of the stays, as a host writes it by hand.
+func sideOf(db *gorm.DB) cutover.Side[query, []stay, added, stay] {
+	return cutover.Side[query, []stay, added, stay]{
+		Store: cutover.GORM(db),
+		Read: func(ctx context.Context, q query) (found []stay, err error) {
+			return found, cutover.DB(ctx, db).Where("id = ?", q.ID).Find(&found).Error
+		},
+		Apply: func(ctx context.Context, key string, c added) error {
+			return cutover.DB(ctx, db).Exec("INSERT INTO stays (id, tenant, changes, history) VALUES (?, ?, 1, ?)"+
+				" ON CONFLICT (id) DO UPDATE SET changes = stays.changes + 1, history = stays.history || excluded.history",
+				key, c.Tenant, c.Name+",").Error
+		},
+		Scan: func(ctx context.Context, after string, limit int) (rows []stay, err error) {
+			return rows, cutover.DB(ctx, db).Where("id > ?", after).Order("id").Limit(limit).Find(&rows).Error
+		},
+		Get: func(ctx context.Context, keys []string) (rows []stay, err error) {
+			return rows, cutover.DB(ctx, db).Where("id IN ?", keys).Find(&rows).Error
+		},
+		Put: func(ctx context.Context, rows []stay) error {
+			return cutover.DB(ctx, db).Clauses(clause.OnConflict{UpdateAll: true}).Create(rows).Error
+		},
+		Remove: func(ctx context.Context, keys []string) error {
+			return cutover.DB(ctx, db).Where("id IN ?", keys).Delete(&stay{}).Error
+		},
 	}
-	side.Read = func(ctx context.Context, q query) (found []stay, err error) {
-		return found, cutover.DB(ctx, db).Where("id = ?", q.ID).Find(&found).Error
-	}
-	side.Apply = func(ctx context.Context, key string, c added) error {
-		return cutover.DB(ctx, db).Exec("INSERT INTO stays (id, tenant, changes, history) VALUES (?, ?, 1, ?)"+
-			" ON CONFLICT (id) DO UPDATE SET changes = stays.changes + 1, history = stays.history || excluded.history",
-			key, c.Tenant, c.Name+",").Error
-	}
-	return side, nil
 }
 
 // moving is an entity that is described, with the connections that are its own.
@@ -98,29 +109,25 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 		Logger:  slog.New(slog.DiscardHandler),
 		Lease:   300 * time.Millisecond,
 	}
-	if config.Old, err = sideOf(pools[0]); err == nil {
-		config.New, err = sideOf(pools[1])
-	}
-	return config, close, err
+	config.Old, config.New = sideOf(pools[0]), sideOf(pools[1])
+	return config, close, nil
 }
 
 // still is a stage that everybody is at.
 type still struct{ stage ruleset.Stage }
 
-func (s still) Of(ruleset.Subject) (cutover.Place, error) {
+func (s still) Begin(*ruleset.Subject, bool) (cutover.Place, error) {
 	return cutover.Place{Stage: s.stage, Moving: true}, nil
 }
 
-func (s still) All() (cutover.Everywhere, error) {
-	return cutover.Everywhere{Place: cutover.Place{Moving: true}, Stages: ruleset.StagesOf(s.stage), OldWhole: true, NewWhole: true}, nil
-}
+func (s still) OnNew(string) bool { return s.stage.New() }
 
 // told is what a process that is one instance is told to do.
 type told struct {
 	where
 	Name  string // of the instance
 	Stage ruleset.Stage
-	Keys  int // how many there are to write
+	Keys  int  // how many there are to write
 	Moves bool // it copies rows, rather than writing them
 }
 
@@ -159,7 +166,7 @@ func (t told) writes(out *os.File) error {
 		}()
 	}
 	for {
-		if _, err := entity.Repair(ctx, 20); err != nil {
+		if err := entity.Repair(ctx); err != nil {
 			fmt.Fprintln(out, "failed to repair:", err)
 		}
 	}
