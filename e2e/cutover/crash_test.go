@@ -123,7 +123,7 @@ func (c *crashed) notes(line string) {
 const (
 	kills      = 100
 	aPlace     = 25 // of these, between two stages
-	rowsToKill = 12
+	rowsToKill = 30
 )
 
 // TestInstancesThatAreKilledWhileTheyWriteLoseNothing kills instances at any moment of their writes, while another one lives

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -15,8 +16,10 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/models/sqlite"
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
 )
 
 // stay is a row of the entity that is moved. Its history names every change that was made to it, so that one that was lost,
@@ -57,7 +60,8 @@ func sideOf(db *gorm.DB) cutover.Side[query, []stay, added, stay] {
 	return cutover.Side[query, []stay, added, stay]{
 		Store: cutover.GORM(db),
 		Read: func(ctx context.Context, q query) (found []stay, err error) {
-			return found, cutover.DB(ctx, db).Where("id = ?", q.ID).Find(&found).Error
+			err = cutover.DB(ctx, db).Where("id = ?", q.ID).Find(&found).Error
+			return found, err
 		},
 		Apply: func(ctx context.Context, key string, c added) error {
 			return cutover.DB(ctx, db).Exec("INSERT INTO stays (id, tenant, changes, history) VALUES (?, ?, 1, ?)"+
@@ -65,10 +69,12 @@ func sideOf(db *gorm.DB) cutover.Side[query, []stay, added, stay] {
 				key, c.Tenant, c.Name+",").Error
 		},
 		Scan: func(ctx context.Context, after string, limit int) (rows []stay, err error) {
-			return rows, cutover.DB(ctx, db).Where("id > ?", after).Order("id").Limit(limit).Find(&rows).Error
+			err = cutover.DB(ctx, db).Where("id > ?", after).Order("id").Limit(limit).Find(&rows).Error
+			return rows, err
 		},
 		Get: func(ctx context.Context, keys []string) (rows []stay, err error) {
-			return rows, cutover.DB(ctx, db).Where("id IN ?", keys).Find(&rows).Error
+			err = cutover.DB(ctx, db).Where("id IN ?", keys).Find(&rows).Error
+			return rows, err
 		},
 		Put: func(ctx context.Context, rows []stay) error {
 			return cutover.DB(ctx, db).Clauses(clause.OnConflict{UpdateAll: true}).Create(rows).Error
@@ -107,7 +113,7 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 		Key:     func(row stay) string { return row.ID },
 		Tenant:  func(row stay) string { return row.Tenant },
 		Logger:  slog.New(slog.DiscardHandler),
-		Lease:   300 * time.Millisecond,
+		Lease:   150 * time.Millisecond,
 	}
 	config.Old, config.New = sideOf(pools[0]), sideOf(pools[1])
 	return config, close, nil
@@ -147,7 +153,7 @@ func beInstance(text string) error {
 }
 
 // writes writes the same few rows from several goroutines, and repairs.
-func (t told) writes(out *os.File) error {
+func (t told) writes(out io.Writer) error {
 	config, _, err := t.moving("stays")
 	if err != nil {
 		return err
@@ -156,27 +162,74 @@ func (t told) writes(out *os.File) error {
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
 	fmt.Fprintln(out, "ready")
-	for n := range writers {
-		go func() {
-			for i := 0; ; i++ {
-				fmt.Fprintln(out, writeOne(ctx, entity, t.Name, n, i, t.Keys))
-			}
-		}()
-	}
+	t.write(entity, out)
 	for {
-		if err := entity.Repair(ctx); err != nil {
+		if err := entity.Repair(context.Background()); err != nil {
 			fmt.Fprintln(out, "failed to repair:", err)
 		}
 	}
 }
 
+// moves copies rows as the flag says, and writes some of them meanwhile.
+func (t told) moves(out io.Writer) error {
+	config, _, err := t.moving("stays")
+	if err != nil {
+		return err
+	}
+	moving, entity, _, err := t.instance(config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "ready")
+	t.write(entity, out)
+	return moving.Run(context.Background())
+}
+
+// instance is one that goes by the flags of the flag database.
+func (w where) instance(config cutover.Config[query, []stay, added, stay]) (*cutover.Cutover, *stays, *service.FeatureFlagService, error) {
+	store, err := openFlags(w.Flags)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	flags, err := service.New(context.Background(), service.Config{Source: store, Environment: environment, Logger: config.Logger, Poll: 50 * time.Millisecond})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	moving, err := cutover.New(cutover.Options{Flags: flags, Journal: config.Journal, Store: store, Logger: config.Logger, Batch: 200})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	entity, err := cutover.Add(moving, config)
+	go func() { _ = flags.Run(context.Background()) }() // until the process ends
+	return moving, entity, flags, err
+}
+
+const environment = "production"
+
+func openFlags(place string) (*models.Store, error) {
+	if strings.HasPrefix(place, "postgres://") {
+		return models.Open(context.Background(), place)
+	}
+	return sqlite.Open(context.Background(), place)
+}
+
 const writers = 4 // of each instance
+
+// write writes from several goroutines, without an end.
+func (t told) write(entity *stays, out io.Writer) {
+	for n := range writers {
+		go func() {
+			for i := 0; ; i++ {
+				fmt.Fprintln(out, writeOne(context.Background(), entity, t.Name, n, i, t.Keys))
+			}
+		}()
+	}
+}
 
 // writeOne makes one change, and says what became of it in a line.
 func writeOne(ctx context.Context, entity *stays, instance string, writer, i, keys int) string {
-	key := fmt.Sprintf("stay-%03d", (writer*7+i*13)%keys)
+	key := stayID((writer*7 + i*13) % keys)
 	name := fmt.Sprintf("%s.%d.%d", instance, writer, i)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -185,3 +238,5 @@ func writeOne(ctx context.Context, entity *stays, instance string, writer, i, ke
 	}
 	return fmt.Sprintf("made %s %s", key, name)
 }
+
+func stayID(n int) string { return fmt.Sprintf("stay-%06d", n) }
