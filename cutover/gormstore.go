@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 )
 
 //go:embed gormstore.sql
@@ -22,7 +21,7 @@ type GORMStore struct{ db *gorm.DB }
 
 // GORM makes the Store of a side's connection. It does not connect; Prepare makes its tables.
 func GORM(db *gorm.DB) *GORMStore {
-	return &GORMStore{db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true, DisableNestedTransaction: true, Logger: logger.Discard})}
+	return &GORMStore{direct(db)}
 }
 
 // Prepare makes the store's tables, if they are not there yet. Several instances may do so at once.

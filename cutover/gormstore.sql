@@ -13,3 +13,12 @@ CREATE TABLE IF NOT EXISTS cutover_marks (
     row_key VARCHAR(512) NOT NULL,
     UNIQUE (entity, row_key)
 );
+
+-- Which side a router's transactions may use: 0 the old, 1 the new.
+CREATE TABLE IF NOT EXISTS cutover_doors (
+    entity   VARCHAR(128) NOT NULL,
+    tenant   VARCHAR(256) NOT NULL,
+    revision BIGINT NOT NULL,
+    side     INTEGER NOT NULL,
+    PRIMARY KEY (entity, tenant)
+);

@@ -31,3 +31,6 @@ func GORM(path string, config *gorm.Config) (*gorm.DB, error) {
 	}
 	return db, nil
 }
+
+// On is the dialect of a database that is open already.
+func On(pool *sql.DB) gorm.Dialector { return dialector{db: pool} }

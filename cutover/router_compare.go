@@ -1,0 +1,144 @@
+package cutover
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// comparing is how many comparisons run at once; more are left out.
+const comparing = 16
+
+// compare asks both sides once more what was just read, in the background.
+func (r *routes) compare(db *gorm.DB) {
+	if _, plain := db.Statement.ConnPool.(*pool); !plain || r.Compared == nil || db.DryRun || isDirect(db) {
+		return
+	}
+	if db.Error != nil && !errors.Is(db.Error, gorm.ErrRecordNotFound) {
+		return
+	}
+	route := r.tables[db.Statement.Table]
+	query := db.Statement.SQL.String()
+	if db.Statement.Table == "" {
+		if s := readStatement(query); len(s.tables) > 0 && s.verb == "SELECT" && !s.writes {
+			route = r.tables[s.tables[0]]
+		}
+	}
+	if route == nil {
+		return
+	}
+	tenant := r.Tenant(db.Statement.Context)
+	at, err := route.locate(db.Statement.Context, tenant)
+	if err != nil {
+		return
+	}
+	args, fixed := freeze(db.Statement.Vars)
+	if s := readStatement(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") {
+		at.end()
+		return
+	}
+	select {
+	case r.comparisons <- struct{}{}:
+	default:
+		at.end()
+		return
+	}
+	// The request's end does not end the comparison.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), r.Patience)
+	go func() {
+		defer func() { cancel(); at.end(); <-r.comparisons }()
+		r.Compared(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideOf(at.Stage), args))
+	}()
+}
+
+// freeze takes values as they are now. It is false if that cannot be done.
+func freeze(vars []any) (args []any, ok bool) {
+	args = make([]any, len(vars))
+	for i, v := range vars {
+		value, err := driver.DefaultParameterConverter.ConvertValue(v)
+		if err != nil {
+			return nil, false
+		}
+		if b, is := value.([]byte); is {
+			value = slices.Clone(b)
+		}
+		args[i] = value
+	}
+	return args, true
+}
+
+// ask compares both sides' answers. They may differ while a write is on its way: so a difference is looked at again.
+func (r *route) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
+	for attempt := range 3 {
+		var answers [2][]string
+		for _, side := range []int{1 - authority, authority} {
+			var err error
+			if answers[side], err = answer(ctx, r.all.bases[side], c.Query, args); err != nil {
+				c.Err = err
+				return c
+			}
+		}
+		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
+		if c.Equal {
+			return c
+		}
+		select {
+		case <-ctx.Done():
+			return c
+		case <-time.After(time.Duration(attempt+1) * 10 * time.Millisecond):
+		}
+	}
+	return c
+}
+
+// answer reads rows as text. Where the query leaves their order open, they are sorted.
+func answer(ctx context.Context, conn gorm.ConnPool, query string, args []any) (rows []string, err error) {
+	result, err := conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, result.Close()) }()
+	columns, err := result.Columns()
+	if err != nil {
+		return nil, err
+	}
+	values, places := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		places[i] = &values[i]
+	}
+	for result.Next() {
+		if err := result.Scan(places...); err != nil {
+			return nil, err
+		}
+		rows = append(rows, text(columns, values))
+	}
+	if !strings.Contains(query, "ORDER BY") {
+		slices.Sort(rows)
+	}
+	return rows, result.Err()
+}
+
+// text writes a row so that equal rows are equal, whatever the order of columns and the zone of times.
+func text(columns []string, values []any) string {
+	parts := make([]string, len(values))
+	for i, value := range values {
+		switch v := value.(type) {
+		case time.Time:
+			value = v.UnixMicro()
+		case []byte:
+			value = string(v)
+		case sql.RawBytes:
+			value = string(v)
+		}
+		parts[i] = fmt.Sprintf("%s=%T:%v", columns[i], value, value)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "\x00")
+}

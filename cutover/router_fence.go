@@ -1,0 +1,202 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Instances do not hear of a new stage at the same moment, and rows that transactions write by condition have no numbers to
+// put them in order. So each side has a door for each tenant, a row of cutover_doors, which the transactions of the router
+// hold open. At most one side's door is open. Who is first to need the other side closes the door, which waits for the
+// transactions inside, copies what they marked, and opens the other. Whoever is late finds the door closed by a newer
+// revision, and follows.
+
+// settled remembers which side's door is open, so that most statements need not ask. Transactions ask all the same.
+type settled struct{ sides sync.Map }
+
+func (s *settled) is(tenant string, side int) bool {
+	known, ok := s.sides.Load(tenant)
+	return ok && known == side
+}
+
+func (s *settled) on(tenant string, side int) { s.sides.Store(tenant, side) }
+func (s *settled) forget(tenant string)       { s.sides.Delete(tenant) }
+
+// open returns the side whose door is open for a tenant: the authority by its stage, unless somebody follows a newer revision.
+func (r *group) open(ctx context.Context, tenant string, at Location) (side int, err error) {
+	side = sideOf(at.Stage)
+	if r.settled.is(tenant, side) {
+		return side, nil
+	}
+	err = r.change(ctx, tenant, side, at.Revision)
+	if newer, ok := errors.AsType[newerError](err); ok {
+		return 1 - side, r.change(ctx, tenant, 1-side, newer.revision) // that side may not be open yet
+	}
+	if err != nil {
+		return 0, fmt.Errorf("move %s to its side: %w", r.name, err)
+	}
+	r.settled.on(tenant, side)
+	return side, nil
+}
+
+// door is which side is open, as one side knows it.
+type door struct {
+	Tenant   string
+	Revision int64
+	Side     int
+}
+
+// newerError says that another instance follows a newer revision, which leads to the other side.
+type newerError struct{ revision int64 }
+
+func (newerError) Error() string { return ErrMoved.Error() }
+func (newerError) Unwrap() error { return ErrMoved }
+
+// change opens a side for a tenant, or for all of them, and closes the other before.
+func (r *group) change(ctx context.Context, tenant string, to int, revision int64) error {
+	doors, err := r.doors(ctx, to, tenant)
+	if err != nil {
+		return err
+	}
+	for _, d := range doors {
+		switch {
+		case d.Side == to:
+			continue
+		case d.Revision > revision:
+			return newerError{d.Revision}
+		}
+		if err := r.close(ctx, door{d.Tenant, revision, to}); err != nil {
+			return err
+		}
+		if err := r.drain(ctx, 1-to); err != nil {
+			return err
+		}
+		for _, table := range r.routes {
+			if err := table.sides[to].advance(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.setDoor(ctx, to, door{d.Tenant, revision, to}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// doors are a tenant's door, or all, as a side knows them. At first the old side is open.
+func (r *group) doors(ctx context.Context, side int, tenant string) (doors []door, err error) {
+	db := r.routes[0].sides[side].db
+	err = DB(ctx, db).Exec("INSERT INTO cutover_doors (entity, tenant, revision, side) VALUES (?, ?, 0, 0) ON CONFLICT (entity, tenant) DO NOTHING", r.name, tenant).Error
+	if err == nil {
+		err = DB(ctx, db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND (tenant = ? OR ? = '') ORDER BY tenant", r.name, tenant, tenant).Scan(&doors).Error
+	}
+	return doors, err
+}
+
+// close closes the other side's door, and waits for the transactions inside: those of the tenant, and those of all tenants.
+func (r *group) close(ctx context.Context, d door) error {
+	from := r.routes[0].sides[1-d.Side]
+	return from.store.Within(ctx, func(ctx context.Context) error {
+		for _, tenant := range ascending([]string{"", d.Tenant}) {
+			if _, err := r.doors(ctx, 1-d.Side, tenant); err != nil {
+				return err
+			}
+		}
+		var held []door
+		err := DB(ctx, from.db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND tenant IN ? ORDER BY tenant"+r.locked(1-d.Side, "UPDATE"),
+			r.name, []string{"", d.Tenant}).Scan(&held).Error
+		if err != nil {
+			return err
+		}
+		for _, h := range held {
+			if h.Tenant == d.Tenant && h.Side == d.Side && h.Revision > d.Revision {
+				return nil // closed by somebody who is not done
+			}
+			if h.Tenant == d.Tenant && h.Revision > d.Revision {
+				return newerError{h.Revision}
+			}
+		}
+		return r.setDoor(ctx, 1-d.Side, d)
+	})
+}
+
+func (r *group) setDoor(ctx context.Context, on int, d door) error {
+	return DB(ctx, r.routes[0].sides[on].db).Exec("INSERT INTO cutover_doors (entity, tenant, revision, side) VALUES (?, ?, ?, ?)"+
+		" ON CONFLICT (entity, tenant) DO UPDATE SET revision = excluded.revision, side = excluded.side WHERE cutover_doors.revision <= excluded.revision",
+		r.name, d.Tenant, d.Revision, d.Side).Error
+}
+
+func (r *group) locked(side int, how string) string {
+	if r.routes[0].sides[side].db.Name() != "postgres" {
+		return "" // a transaction that writes holds the whole database
+	}
+	return " FOR " + how
+}
+
+// stays holds the door open until the transaction that ctx carries ends, if it may write. It is false if the door is closed.
+func (r *group) stays(ctx context.Context, side int, tenant string, writes bool) (bool, error) {
+	held := ""
+	if writes {
+		held = r.locked(side, "SHARE")
+	}
+	var d []door
+	err := DB(ctx, r.routes[0].sides[side].db).Raw("SELECT tenant, revision, side FROM cutover_doors WHERE entity = ? AND tenant = ?"+held, r.name, tenant).Scan(&d).Error
+	if err != nil {
+		return false, fmt.Errorf("hold the side of %s: %w", r.name, err)
+	}
+	return len(d) == 1 && d[0].Side == side, nil
+}
+
+// drain copies all that is marked on a side, each row once: a mark that is being made anew stays.
+func (r *group) drain(ctx context.Context, from int) error {
+	for _, table := range r.routes {
+		if err := table.drain(ctx, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *route) drain(ctx context.Context, from int) error {
+	for after := int64(0); ; {
+		var marks []Mark
+		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? ORDER BY serial LIMIT 1000", r.marks, after).Scan(&marks).Error
+		if err != nil || len(marks) == 0 {
+			return err
+		}
+		keys := make([]string, len(marks))
+		for i, mark := range marks {
+			keys[i], after = mark.Key, mark.Serial
+		}
+		if err := r.copy(ctx, from, keys); err != nil {
+			return err
+		}
+	}
+}
+
+// follow takes all tenants that are known to the side of their stage, before anybody waits for it.
+func (r *group) follow(ctx context.Context) error {
+	doors, err := r.doors(ctx, 0, "")
+	if err != nil {
+		return err
+	}
+	for _, d := range doors {
+		at, err := r.entity.Locate(ctx, d.Tenant)
+		if errors.Is(err, ErrManyStages) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if at.Moving {
+			_, err = r.open(ctx, d.Tenant, at)
+		}
+		at.end()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
