@@ -164,6 +164,10 @@ func (w *copier) start(ctx context.Context, progress models.CutoverProgress) (bo
 	now := models.At(w.flags.Now())
 	w.walked = time.Time{}
 	w.run = run{Since: progress.SinceRevision, Direction: progress.Direction, Phase: models.CutoverCopying, StartedAt: &now}
+	if err := w.forget(ctx); err != nil {
+		w.run = run{}
+		return false, fmt.Errorf("forget old marks: %w", err)
+	}
 	return true, w.keep(ctx)
 }
 

@@ -13,7 +13,7 @@ const drainSome = 200
 func (w *copier) drain(ctx context.Context) (left bool, err error) {
 	var total int64
 	w.drained = true
-	for _, newSide := range []bool{false, true} {
+	for _, newSide := range w.m.router.wholeSides() {
 		n, err := w.drainSide(ctx, newSide)
 		if err != nil {
 			w.drained = false
@@ -25,6 +25,21 @@ func (w *copier) drain(ctx context.Context) (left bool, err error) {
 	w.m.waiting.marked = total
 	w.m.mu.Unlock()
 	return total > 0, nil
+}
+
+// forget removes the marks of the side that is to be copied to. They are from before it was abandoned: what it had then is
+// worth nothing now.
+func (w *copier) forget(ctx context.Context) error {
+	store := w.m.moved.kept(!w.run.fromNew())
+	for {
+		marks, _, err := store.Marked(ctx, w.m.key, drainSome)
+		if err != nil || len(marks) == 0 {
+			return err
+		}
+		if err := store.Unmark(ctx, w.m.key, marks); err != nil {
+			return err
+		}
+	}
 }
 
 // drainSide drains one side's marks, and returns how many are left.

@@ -151,6 +151,9 @@ func (c *Cutover) newRouter(key string) *router {
 	return &router{key: key, flags: c.flags, journal: c.journal, synced: synced, log: c.log}
 }
 
+// Instance names this instance among those that tell of entities: drawn at its start, and never used again.
+func (c *Cutover) Instance() string { return c.instance }
+
 // all are the entities.
 func (c *Cutover) all() []*member {
 	c.mu.Lock()

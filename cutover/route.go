@@ -262,6 +262,23 @@ func (r *router) OnNew(tenant string) bool {
 	return err == nil && stage.New()
 }
 
+// wholeSides are the sides that have every row: authorities, and the other one if it was verified and kept equal since.
+func (r *router) wholeSides() (isNew []bool) {
+	at := r.current()
+	if at.rules == nil {
+		return nil
+	}
+	old, fresh := at.rules.authorities()
+	both := r.synced()
+	if old || both {
+		isNew = append(isNew, false)
+	}
+	if fresh || both {
+		isNew = append(isNew, true)
+	}
+	return isNew
+}
+
 // trails reports since which revision other instances may follow an authority that is none any more.
 func (r *router) trails() (since int64, yes bool) {
 	at := r.current()
