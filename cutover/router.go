@@ -191,7 +191,7 @@ func (r *routes) add(entity Located, sides [2]*gormTable) {
 	g.routes, r.tables[sides[0].schema.Table] = append(g.routes, added), added
 }
 
-func sideOf(stage ruleset.Stage) int {
+func sideIndex(stage ruleset.Stage) int {
 	if stage.New() {
 		return 1
 	}
@@ -226,7 +226,7 @@ func (r *routes) sideOf(ctx context.Context, tenant, table string) (int, error) 
 	}
 	defer at.end()
 	if !at.Moving {
-		return sideOf(at.Stage), nil
+		return sideIndex(at.Stage), nil
 	}
 	return route.open(ctx, tenant, at)
 }

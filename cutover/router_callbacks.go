@@ -89,8 +89,8 @@ func (r *routes) alone(db *gorm.DB) {
 }
 
 const (
-	began   = "cutover:began"
-	waiting = "cutover:waiting"
+	began      = "cutover:began"
+	waitingKey = "cutover:waiting"
 )
 
 // begin gives a write of a table on the move its transaction, where GORM would not.
@@ -138,7 +138,7 @@ func (r *routes) expect(db *gorm.DB) {
 	}
 	at.end()
 	if at.Moving && route.returnKeys(db.Statement) {
-		db.InstanceSet(waiting, db.Statement.Context)
+		db.InstanceSet(waitingKey, db.Statement.Context)
 		db.Statement.Context = context.WithValue(db.Statement.Context, collected{}, true)
 	}
 }
@@ -173,12 +173,12 @@ func (r *route) returnKeys(stmt *gorm.Statement) bool {
 
 // collect marks the rows whose keys a statement returned.
 func (r *routes) collect(db *gorm.DB) {
-	before, ok := db.InstanceGet(waiting)
+	before, ok := db.InstanceGet(waitingKey)
 	if !ok {
 		return
 	}
 	db.Statement.Context = before.(context.Context)
-	db.Statement.Settings.Delete(fmt.Sprintf("%p", db.Statement) + waiting)
+	db.Statement.Settings.Delete(fmt.Sprintf("%p", db.Statement) + waitingKey)
 	t, route := db.Statement.ConnPool.(*tx), r.tables[db.Statement.Table]
 	if db.Error != nil {
 		return

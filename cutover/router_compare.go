@@ -54,7 +54,7 @@ func (r *routes) compare(db *gorm.DB) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), r.Patience)
 	go func() {
 		defer func() { cancel(); at.end(); <-r.comparisons }()
-		r.Compared(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideOf(at.Stage), args))
+		r.Compared(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideIndex(at.Stage), args))
 	}()
 }
 

@@ -26,7 +26,7 @@ func (s *settled) forget(tenant string)       { s.sides.Delete(tenant) }
 
 // open returns the side whose door is open for a tenant: the authority by its stage, unless somebody follows a newer revision.
 func (r *group) open(ctx context.Context, tenant string, at Location) (side int, err error) {
-	side = sideOf(at.Stage)
+	side = sideIndex(at.Stage)
 	if r.settled.is(tenant, side) {
 		return side, nil
 	}

@@ -222,7 +222,7 @@ func (t *tx) enter(s statement) error {
 // stay makes sure that a table is on the transaction's side, and stays there.
 func (t *tx) stay(r *route, at Location) error {
 	if !at.Moving {
-		if sideOf(at.Stage) != t.side {
+		if sideIndex(at.Stage) != t.side {
 			return fmt.Errorf("%s: %w", r.name, ErrMoved)
 		}
 		return nil
