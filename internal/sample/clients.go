@@ -43,11 +43,15 @@ func (p clientsPage) beside(at int) string {
 	return clientsPath(p.Words, at)
 }
 
-// Here is this page, for what comes back to it.
-func (p clientsPage) Here() string { return clientsPath(p.Words, p.At) }
-
 // clientsPath is a page of the clients.
 func clientsPath(words string, at int) string {
+	if query := clientsPlace(words, at); len(query) > 0 {
+		return "/clients?" + query.Encode()
+	}
+	return "/clients"
+}
+
+func clientsPlace(words string, at int) url.Values {
 	query := url.Values{}
 	if words != "" {
 		query.Set("q", words)
@@ -55,10 +59,7 @@ func clientsPath(words string, at int) string {
 	if at > 1 {
 		query.Set("page", strconv.Itoa(at))
 	}
-	if len(query) == 0 {
-		return "/clients"
-	}
-	return "/clients?" + query.Encode()
+	return query
 }
 
 // listClients is the page of a tenant's clients.
@@ -140,7 +141,8 @@ func verdict(compared <-chan bool) string {
 // addClient adds a client to the tenant's.
 func (s *Site) addClient(c *gin.Context) {
 	p := clientsPage{Page: s.page(c, "Clients"), GivenNights: c.PostForm("nights")}
-	if !s.employed(c, p.Page) {
+	if p.Person == nil {
+		s.unemployed(c)
 		return
 	}
 	name, email := strings.TrimSpace(c.PostForm("name")), strings.TrimSpace(c.PostForm("email"))
@@ -158,7 +160,7 @@ func (s *Site) addClient(c *gin.Context) {
 		s.showClients(c, http.StatusUnprocessableEntity, p)
 		return
 	}
-	s.changeClient(c, p.Given.ID, clientChange{addClient, p.Given}, clientsPath(name, 1))
+	s.changeClient(c, p.Given.ID, clientChange{addClient, p.Given}, clientsPlace(name, 1))
 }
 
 // changeNights changes how many nights a client stayed.
@@ -170,7 +172,7 @@ func (s *Site) changeNights(c *gin.Context) {
 	}
 	if client, ok := s.client(c); ok {
 		client.Nights = nights
-		s.changeClient(c, client.ID, clientChange{changeNights, client}, clientsPath(c.PostForm("q"), pageNumber(c.PostForm("page"))))
+		s.changeClient(c, client.ID, clientChange{changeNights, client}, clientsPlace(c.PostForm("q"), pageNumber(c.PostForm("page"))))
 	}
 }
 
@@ -185,22 +187,20 @@ func nightsIn(text string) (nights int, wrong string) {
 // removeClient removes a client.
 func (s *Site) removeClient(c *gin.Context) {
 	if client, ok := s.client(c); ok {
-		s.changeClient(c, client.ID, clientChange{removeClient, client}, clientsPath(c.PostForm("q"), pageNumber(c.PostForm("page"))))
+		s.changeClient(c, client.ID, clientChange{removeClient, client}, clientsPlace(c.PostForm("q"), pageNumber(c.PostForm("page"))))
 	}
 }
 
-// employed refuses who works for no tenant.
-func (s *Site) employed(c *gin.Context, p Page) bool {
-	if p.Person == nil {
-		s.problem(c, http.StatusForbidden, "Sign in first", "Only somebody who works for a tenant can change its clients.")
-	}
-	return p.Person != nil
+// unemployed refuses who works for no tenant.
+func (s *Site) unemployed(c *gin.Context) {
+	s.problem(c, http.StatusForbidden, "Sign in first", "Only somebody who works for a tenant can change its clients.")
 }
 
 // client is the client that a form is about, if the tenant has it.
 func (s *Site) client(c *gin.Context) (Client, bool) {
 	person, ok := s.person(c)
-	if !s.employed(c, Page{Person: map[bool]*Person{true: &person}[ok]}) {
+	if !ok {
+		s.unemployed(c)
 		return Client{}, false
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), changeTimeout)
@@ -218,19 +218,13 @@ func (s *Site) client(c *gin.Context) (Client, bool) {
 }
 
 // changeClient makes a change, and shows the page on which it is to be seen.
-func (s *Site) changeClient(c *gin.Context, id string, change clientChange, next string) {
+func (s *Site) changeClient(c *gin.Context, id string, change clientChange, query url.Values) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), changeTimeout)
 	defer cancel()
 	if err := s.clients.entity.Write(ctx, middleware.From(c).Subject(), id, change); err != nil {
 		s.failClients(c, fmt.Errorf("%s a client: %w", change.Do, err))
 		return
 	}
-	at, err := url.Parse(next)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	query := at.Query()
 	query.Set("done", change.Do)
 	c.Redirect(http.StatusSeeOther, "/clients?"+query.Encode())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/toprent/flags/cutover"
@@ -20,6 +21,9 @@ type ClientsConfig struct {
 	// Old and New are the databases that they are moved from and to. The journal of the move lies in the new one.
 	Old, New *gorm.DB
 
+	// Prepare is called before tables are made.
+	Prepare func(ctx context.Context) error
+
 	Flags    *service.FeatureFlagService
 	Store    *models.Store // where the settings pages read how the move is going
 	StepBack func(ctx context.Context, s cutover.StepBack) error
@@ -29,6 +33,8 @@ type ClientsConfig struct {
 // Clients are the tenants' clients, which move from one database to another while people look at them.
 type Clients struct {
 	old, new *gorm.DB
+	first    func(ctx context.Context) error // before tables are made
+	prepared atomic.Bool
 	flags    *service.FeatureFlagService
 	journal  *cutover.Journal
 	moving   *cutover.Cutover
@@ -36,9 +42,14 @@ type Clients struct {
 	log      *slog.Logger
 }
 
-// NewClients describes the move. It makes no tables: Prepare does, and so does Run.
-func NewClients(config ClientsConfig) (*Clients, error) {
-	c := &Clients{old: config.Old, new: config.New, flags: config.Flags, journal: cutover.NewJournal(config.New), log: config.Logger}
+// NewClients describes the move, and makes the tables if the databases answer soon. Otherwise Run does.
+func NewClients(ctx context.Context, config ClientsConfig) (*Clients, error) {
+	c := &Clients{old: config.Old, new: config.New, first: config.Prepare, flags: config.Flags, journal: cutover.NewJournal(config.New), log: config.Logger}
+	preparing, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	if err := c.prepare(preparing); err != nil {
+		c.log.Warn("the databases of the clients cannot be prepared yet", "error", err)
+	}
 	var err error
 	c.moving, err = cutover.New(cutover.Options{Flags: config.Flags, Journal: c.journal, Store: config.Store, StepBack: config.StepBack, Logger: config.Logger})
 	if err != nil {
@@ -77,20 +88,14 @@ func redactClients(q clientQuery, a, b clientAnswer) (what, oldText, newText str
 
 // Run makes the tables, as soon as the databases answer, and moves clients as their flag says, until ctx is done.
 func (c *Clients) Run(ctx context.Context) error {
-	for logged := false; ctx.Err() == nil; logged = true {
-		err := c.Prepare(ctx)
-		if err == nil {
-			return c.moving.Run(ctx)
-		}
-		if !logged {
-			c.log.Error("the databases of the clients cannot be prepared yet", "error", err)
-		}
+	for c.prepare(ctx) != nil {
 		select {
 		case <-ctx.Done():
+			return ctx.Err()
 		case <-time.After(prepareAgain):
 		}
 	}
-	return ctx.Err()
+	return c.moving.Run(ctx)
 }
 
 const prepareAgain = 2 * time.Second // after an attempt to prepare databases that were down

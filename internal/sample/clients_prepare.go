@@ -18,9 +18,24 @@ const clientsTable = `CREATE TABLE IF NOT EXISTS clients (
     words  VARCHAR(401) NOT NULL
 )`
 
-// Prepare makes the tables that are missing, and gives an old database that is as new as the other one its first clients.
-// Several instances may do so at once.
-func (c *Clients) Prepare(ctx context.Context) error {
+// prepare makes the tables that are missing, once, and gives an old database that is as empty as the other one its first
+// clients. Several instances may do so at once.
+func (c *Clients) prepare(ctx context.Context) error {
+	if c.prepared.Load() {
+		return nil
+	}
+	err := c.first(ctx)
+	if err == nil {
+		err = c.makeTables(ctx)
+	}
+	if err == nil {
+		err = c.fill(ctx)
+	}
+	c.prepared.Store(err == nil)
+	return err
+}
+
+func (c *Clients) makeTables(ctx context.Context) error {
 	if err := c.journal.Prepare(ctx); err != nil {
 		return err
 	}
@@ -32,8 +47,12 @@ func (c *Clients) Prepare(ctx context.Context) error {
 			return fmt.Errorf("make the table of the clients: %w", err)
 		}
 	}
-	moved, err := empty(c.new.WithContext(ctx))
-	if err != nil || !moved {
+	return nil
+}
+
+func (c *Clients) fill(ctx context.Context) error {
+	none, err := empty(c.new.WithContext(ctx))
+	if err != nil || !none {
 		return err
 	}
 	if err := alone(ctx, c.old, fill); err != nil {

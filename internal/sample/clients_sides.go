@@ -52,7 +52,8 @@ func sideOf(db *gorm.DB, isNew bool) (clientSide, error) {
 	}
 	side.Read = func(ctx context.Context, q clientQuery) (clientAnswer, error) {
 		answer := clientAnswer{New: isNew}
-		return answer, answer.read(cutover.DB(ctx, db), q)
+		err := answer.read(cutover.DB(ctx, db), q)
+		return answer, err
 	}
 	side.Apply = func(ctx context.Context, key string, change clientChange) error {
 		return change.apply(cutover.DB(ctx, db), key)
