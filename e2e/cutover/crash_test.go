@@ -29,8 +29,8 @@ type crashed struct {
 	told int
 }
 
-// places makes the databases of an entity, with their tables.
-func places(t *testing.T, kind string) where {
+// newPlaces makes the databases of an entity, with their tables.
+func newPlaces(t *testing.T, kind string) where {
 	t.Helper()
 	w := where{}
 	for _, place := range []*string{&w.Old, &w.New, &w.Journal} {
@@ -59,10 +59,11 @@ func places(t *testing.T, kind string) where {
 	return w
 }
 
-// process is an instance in a process of its own.
+// process is an instance in a process of its own, whose lines are noted as they come.
 type process struct {
 	cmd   *exec.Cmd
-	lines *bufio.Scanner
+	lines chan struct{} // one for each line, while anybody asks
+	ended chan struct{}
 }
 
 // starts starts an instance, and returns when it has begun.
@@ -83,23 +84,33 @@ func (c *crashed) starts(do told) *process {
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	p := &process{cmd, bufio.NewScanner(out)}
-	if !p.lines.Scan() || p.lines.Text() != "ready" {
+	lines := bufio.NewScanner(out)
+	ready := lines.Scan() && lines.Text() == "ready"
+	p := &process{cmd, make(chan struct{}), make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		for lines.Scan() {
+			c.notes(lines.Text())
+			select {
+			case p.lines <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	if !ready {
 		c.kill(p)
-		c.t.Fatalf("it begins with %q", p.lines.Text())
+		c.t.Fatalf("it begins with %q", lines.Text())
 	}
 	return p
 }
 
-// kill kills an instance, and notes what it had told.
+// kill kills an instance, and waits until all that it told is noted.
 func (c *crashed) kill(p *process) {
 	c.t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
 		c.t.Error(err)
 	}
-	for p.lines.Scan() {
-		c.notes(p.lines.Text())
-	}
+	<-p.ended
 	if err := p.cmd.Wait(); p.cmd.ProcessState.Exited() {
 		c.t.Errorf("it had ended by itself: %v", err)
 	}
@@ -131,7 +142,7 @@ const (
 func TestInstancesThatAreKilledWhileTheyWriteLoseNothing(t *testing.T) {
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(kind, func(t *testing.T) {
-			c := &crashed{where: places(t, kind), t: t, made: map[string][]string{}}
+			c := &crashed{where: newPlaces(t, kind), t: t, made: map[string][]string{}}
 			for i, stages := range [][2]ruleset.Stage{
 				{ruleset.StageDualWrite, ruleset.StageShadow}, {ruleset.StageShadow, ruleset.StageLive},
 				{ruleset.StageLive, ruleset.StageRampdown}, {ruleset.StageLive, ruleset.StageShadow},
@@ -160,15 +171,16 @@ func (c *crashed) killsBetween(lives, dies ruleset.Stage, first int) {
 	}
 }
 
-// runsFor lets an instance tell of so many writes, and a moment more.
+// runsFor lets an instance tell of about so many writes, and a moment more.
 func (c *crashed) runsFor(p *process, lines int) {
 	c.t.Helper()
 	for range lines {
-		if !p.lines.Scan() {
+		select {
+		case <-p.lines:
+		case <-p.ended:
 			c.t.Error("it ended by itself")
 			return
 		}
-		c.notes(p.lines.Text())
 	}
 	<-time.After(rand.N(5 * time.Millisecond)) // anywhere in the middle of the writes that follow
 }

@@ -196,7 +196,7 @@ func (w where) instance(config cutover.Config[query, []stay, added, stay]) (*cut
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	moving, err := cutover.New(cutover.Options{Flags: flags, Journal: config.Journal, Store: store, Logger: config.Logger, Batch: 200})
+	moving, err := cutover.New(cutover.Options{Flags: flags, Journal: config.Journal, Store: store, Logger: config.Logger, Batch: 100})
 	if err != nil {
 		return nil, nil, nil, err
 	}
