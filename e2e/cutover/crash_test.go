@@ -40,6 +40,13 @@ func newPlaces(t *testing.T, kind string) where {
 			*place = filepath.Join(t.TempDir(), "rows.db")
 		}
 	}
+	w.prepare(t)
+	return w
+}
+
+// prepare makes the tables of an entity.
+func (w where) prepare(t *testing.T) {
+	t.Helper()
 	for i, place := range []string{w.Old, w.New, w.Journal} {
 		db, err := open(place)
 		db = closing(t, db, err)
@@ -56,7 +63,6 @@ func newPlaces(t *testing.T, kind string) where {
 			t.Fatal(err)
 		}
 	}
-	return w
 }
 
 // process is an instance in a process of its own, whose lines are noted as they come.
@@ -319,7 +325,7 @@ func asks(t *testing.T, place string, answer any, question string) {
 
 func waitUntil(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}

@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -89,8 +90,14 @@ func (b *board) tries(everybody ruleset.Stage, some ruleset.Stage, tenants ...st
 // rows.
 func (b *board) steps(everybody ruleset.Stage, some ruleset.Stage, tenants ...string) {
 	b.t.Helper()
-	waitUntil(b.t, "everybody is at "+everybody.String(), func() bool {
-		err := b.tries(everybody, some, tenants...)
+	var err error
+	defer func() {
+		if b.t.Failed() {
+			b.t.Logf("it stands at %+v: %v", b.progress(), err)
+		}
+	}()
+	waitUntil(b.t, fmt.Sprintf("%v are at %s and the others at %s", tenants, some, everybody), func() bool {
+		err = b.tries(everybody, some, tenants...)
 		var stage *changes.CutoverError
 		if errors.As(err, &stage) && (stage.Rule == changes.CutoverBehind || stage.Rule == changes.CutoverNotSynced) {
 			return false

@@ -177,7 +177,7 @@ func (t told) moves(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	moving, entity, _, err := t.instance(config)
+	moving, entity, err := t.instance(context.Background(), config, 100)
 	if err != nil {
 		return err
 	}
@@ -186,23 +186,26 @@ func (t told) moves(out io.Writer) error {
 	return moving.Run(context.Background())
 }
 
-// instance is one that goes by the flags of the flag database.
-func (w where) instance(config cutover.Config[query, []stay, added, stay]) (*cutover.Cutover, *stays, *service.FeatureFlagService, error) {
+// instance is one that goes by the flags of the flag database, which it follows until ctx is done.
+func (w where) instance(ctx context.Context, config cutover.Config[query, []stay, added, stay], batch int) (*cutover.Cutover, *stays, error) {
 	store, err := openFlags(w.Flags)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	flags, err := service.New(context.Background(), service.Config{Source: store, Environment: environment, Logger: config.Logger, Poll: 50 * time.Millisecond})
+	flags, err := service.New(ctx, service.Config{Source: store, Environment: environment, Logger: config.Logger, Poll: 50 * time.Millisecond})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	moving, err := cutover.New(cutover.Options{Flags: flags, Journal: config.Journal, Store: store, Logger: config.Logger, Batch: 100})
+	moving, err := cutover.New(cutover.Options{Flags: flags, Journal: config.Journal, Store: store, Logger: config.Logger, Batch: batch})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	entity, err := cutover.Add(moving, config)
-	go func() { _ = flags.Run(context.Background()) }() // until the process ends
-	return moving, entity, flags, err
+	go func() {
+		_ = flags.Run(ctx)
+		_ = store.Close()
+	}()
+	return moving, entity, err
 }
 
 const environment = "production"
