@@ -128,3 +128,19 @@ func (b *board) progress() models.CutoverProgress {
 	}
 	return row
 }
+
+// follow waits until every instance follows the last step.
+func (b *board) follow() {
+	b.t.Helper()
+	head, err := b.store.Head(b.t.Context(), environment)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	waitUntil(b.t, "every instance follows the last step", func() bool {
+		behind, err := b.store.CutoverBehind(b.t.Context(), environment, "stays", head.ID.Number)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return len(behind) == 0
+	})
+}

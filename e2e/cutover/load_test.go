@@ -105,23 +105,24 @@ func (l *load) works(ctx context.Context, entity *stays, name string) {
 		}
 		mine := ""
 		if rand.IntN(3) == 0 {
-			mine = fmt.Sprintf("%s.%d", name, i)
-			l.writes(entity, n, mine)
+			mine = l.writes(entity, n, fmt.Sprintf("%s.%d", name, i))
 		}
 		l.reads(entity, n, mine)
 		l.requests.Add(1)
 	}
 }
 
-func (l *load) writes(entity *stays, n int, name string) {
+// writes makes a change, and returns its name once it is acknowledged.
+func (l *load) writes(entity *stays, n int, name string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), requestFor)
 	defer cancel()
 	begun := time.Now()
 	if err := entity.Write(ctx, ruleset.Subject{Tenant: tenantOf(n)}, stayID(n), added{tenantOf(n), name}); err != nil {
 		l.t.Errorf("write after %s: %v", time.Since(begun), err)
-		return
+		return ""
 	}
 	l.notes("made " + stayID(n) + " " + name)
+	return name
 }
 
 // reads wants the row, with what was just written.
@@ -144,6 +145,7 @@ func tenantOf(n int) string { return fmt.Sprintf("tenant-%d", n%8) }
 // for some of their requests.
 func (l *load) disturbs(side int) {
 	l.t.Helper()
+	l.board.follow() // until then it may be the authority
 	l.sides[side].Stop()
 	l.passes(150)
 	l.sides[side].Start()
