@@ -55,7 +55,6 @@ func TestRowsMoveThereAndBackUnderLoadWhileServersFail(t *testing.T) {
 		t.Logf("%s -> %s took %s, %d requests so far", last, stage, time.Since(begun).Round(time.Millisecond), l.requests.Load())
 		last = stage
 	}
-	waitUntil(t, "nothing is left to repair", l.isQuiet)
 	stop()
 	waitUntil(t, "nothing is left to repair", l.isQuiet)
 	l.areEqual()
