@@ -56,8 +56,9 @@ func (s clockedSource) Recent(ctx context.Context, environment string, since tim
 type sampleSite struct {
 	*httptest.Server
 	*storage
-	flags *service.FeatureFlagService
-	clock *clock
+	flags   *service.FeatureFlagService
+	clients *sample.Clients
+	clock   *clock
 
 	maintained bool // it is closed in this test, so 503 is what it should answer
 
@@ -84,8 +85,9 @@ func newSampleSite(t *testing.T) *sampleSite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.clients = newSampleClients(t, s.store, s.flags, log)
 	gin.SetMode(gin.ReleaseMode)
-	site, err := sample.New(sample.Config{Store: s.store, Flags: s.flags, Keys: [][]byte{sampleKey}, Logger: log})
+	site, err := sample.New(sample.Config{Store: s.store, Flags: s.flags, Clients: s.clients, Keys: [][]byte{sampleKey}, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

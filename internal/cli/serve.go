@@ -56,7 +56,15 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 		return err
 	}
 	gin.SetMode(gin.ReleaseMode)
-	site, err := cmd.site(ctx, settings.site(listener), store, flags, accounts, keys, &background, settings, s)
+	clients, closeClients, err := settings.clients(ctx, store, flags, s)
+	if err != nil {
+		return err
+	}
+	defer closeClients()
+	defer background.Wait() // before their databases are closed
+	defer cancel()
+	background.Go(func() { _ = clients.Run(ctx) })
+	site, err := cmd.site(ctx, settings.site(listener), store, flags, clients, accounts, keys, &background, settings, s)
 	if err != nil {
 		return err
 	}
@@ -71,7 +79,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 }
 
 // site is the sample site with the settings pages beside it.
-func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
+func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
 	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Logger: s.log}
@@ -86,7 +94,7 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 	if err != nil {
 		return nil, err
 	}
-	site, err := sample.New(sample.Config{Store: store, Flags: flags, Keys: keys, Secure: cfg.secure(), Logger: s.log,
+	site, err := sample.New(sample.Config{Store: store, Flags: flags, Clients: clients, Keys: keys, Secure: cfg.secure(), Logger: s.log,
 		Directory: seen, Preview: looking, Settings: pages.Mount, SettingsPath: settingsPath})
 	if err != nil {
 		return nil, err

@@ -23,31 +23,6 @@ var listings = []Listing{
 	{"l12", "Palace wing", "Potsdam", "Apartment", 5, 168, "e", 69, 28},
 }
 
-// Client rents from a tenant.
-type Client struct {
-	Name, Email, Since string
-	Nights             int
-}
-
-// clientsOf are a tenant's clients, the same in the original database and in the new one.
-var clientsOf = map[string][]Client{
-	"acme": {
-		{"Mira Hoffmann", "mira@mail.example", "March 2023", 41},
-		{"Jonas Weber", "jonas@mail.example", "June 2024", 12},
-		{"Lea Fischer", "lea@mail.example", "January 2025", 8},
-		{"Paul Krüger", "paul@mail.example", "August 2025", 27},
-	},
-	"globex": {
-		{"Nina Braun", "nina@mail.example", "May 2022", 63},
-		{"Felix Wolf", "felix@mail.example", "April 2025", 5},
-	},
-	"initech": {
-		{"Harper & Sons", "travel@harper.example", "February 2021", 388},
-		{"Northwind Ltd", "office@northwind.example", "October 2023", 204},
-		{"Contoso", "stay@contoso.example", "July 2024", 97},
-	},
-}
-
 // Month is one bar of the reports.
 type Month struct {
 	Name             string

@@ -72,20 +72,6 @@ func (s *Site) book(c *gin.Context) {
 	c.Redirect(http.StatusSeeOther, "/listings?booked="+id)
 }
 
-type clientsPage struct {
-	Page
-	Clients []Client
-	New     bool // they came from the new database
-}
-
-func (s *Site) clients(c *gin.Context) {
-	p := clientsPage{Page: s.page(c, "Clients")}
-	if p.Person != nil {
-		p.Clients, p.New = clientsOf[p.Person.Tenant.ID], p.Flags.On("clients-database")
-	}
-	s.show(c, http.StatusOK, "clients", p)
-}
-
 type reportsPage struct {
 	Page
 	Months []bar

@@ -36,6 +36,8 @@ type Config struct {
 	Secure bool     // cookies only over https
 	Logger *slog.Logger
 
+	Clients *Clients // that move from one database to another
+
 	Directory middleware.Directory // remembers who was seen; optional
 	Preview   *middleware.Preview  // shows variants and drafts in one browser; optional
 
@@ -53,6 +55,7 @@ type Site struct {
 	settings string // where the settings pages are; empty: there are none
 	log      *slog.Logger
 
+	clients       *Clients
 	subscriptions *subscriptions
 }
 
@@ -71,13 +74,14 @@ func New(config Config) (http.Handler, error) {
 		pages:    parsed,
 		log:      config.Logger,
 
+		clients:       config.Clients,
 		subscriptions: &subscriptions{store: config.Store, log: config.Logger},
 	}
 	r := gin.New()
 	if err := r.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	r.Use(recovery(config.Logger), health.Middleware(config.Flags), gzip.Gzip(gzip.DefaultCompression))
+	r.Use(recovery(config.Logger), health.Middleware(config.Flags, config.Clients.Ready), gzip.Gzip(gzip.DefaultCompression))
 	if config.Settings != nil {
 		// Before what follows: the settings pages have their own policy, and are no pages whose visitors have flags.
 		if err := config.Settings(r.Group(config.SettingsPath)); err != nil {
@@ -107,7 +111,10 @@ func (s *Site) routes(r *gin.Engine) {
 	r.GET("/", s.home)
 	r.GET("/listings", s.listings)
 	r.POST("/listings/:id/book", s.book)
-	r.GET("/clients", s.clients)
+	r.GET("/clients", s.listClients)
+	r.POST("/clients", s.addClient)
+	r.POST("/clients/:id/nights", s.changeNights)
+	r.POST("/clients/:id/remove", s.removeClient)
 	r.GET("/reports", middleware.Require("reports", hidden), s.reports)
 	r.GET("/reports/advanced", middleware.Require("advanced-reports", middleware.Upgrade(s.upgrade("advanced-reports")), hidden), s.advancedReports)
 	r.GET("/plans", s.plans)
