@@ -26,11 +26,13 @@ func GORMSide[Q, R, C, V any](db *gorm.DB) (Side[Q, R, C, V], error) {
 		Store: table.store,
 		Scan: func(ctx context.Context, after string, limit int) ([]V, error) {
 			rows := []V{}
-			return rows, table.scan(ctx, &rows, after, limit)
+			err := table.scan(ctx, &rows, after, limit)
+			return rows, err
 		},
 		Get: func(ctx context.Context, keys []string) ([]V, error) {
 			rows := []V{}
-			return rows, table.get(ctx, &rows, keys)
+			err := table.get(ctx, &rows, keys)
+			return rows, err
 		},
 		Put:    func(ctx context.Context, rows []V) error { return table.put(ctx, reflect.ValueOf(rows)) },
 		Remove: table.remove,

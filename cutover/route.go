@@ -49,7 +49,7 @@ func (r *router) Begin(subject *ruleset.Subject, writing bool) (Place, error) {
 		rules.calls.Add(-1)
 		return Place{}, err
 	}
-	place := Place{Stage: stage, Moving: rules.moving, Trailing: rules.trailing.Load(), calls: &rules.calls}
+	place := Place{Stage: stage, Moving: rules.moving, Revision: rules.revision, Trailing: rules.trailing.Load(), calls: &rules.calls}
 	if rules.whole.Load() {
 		place.Turn = rules.turn
 	}

@@ -24,6 +24,10 @@ type Place struct {
 	// is marked there, so that it will be copied.
 	Moving bool
 
+	// Revision is the number of the first revision in which stages were like that. Of two instances that disagree, the one
+	// with the newer revision is right.
+	Revision int64
+
 	// Turn is raised when the authority of some tenant changes. Before an entity reads from the new authority or writes to
 	// it, it brings that side up to date; once for each turn. At 0 nothing is brought up to date: so it has to be while
 	// the other side is not whole, since what was marked there long ago is worth nothing.

@@ -18,7 +18,7 @@ func TestTheBoardShowsHowFarEveryEntityIs(t *testing.T) {
 		p := movingSite(t, store).As("viewer").Opens("/migrations/development")
 		p.Sees("3 entities in Development")
 		contains(t, entity(t, p, "Clients"), "Live", "Staging: Off", "Production: Complete", "Not ready", "Verified", "99.9384 %", "Too low", "Too many comparisons differ")
-		contains(t, entity(t, p, "Bookings"), "Dual write", "Staging: not there", "Copying", "81,340 of 250,000 rows", "nothing compared", "none known")
+		contains(t, entity(t, p, "Bookings"), "Dual write", "Staging: Off", "Copying", "81,340 of 250,000 rows", "nothing compared", "none known")
 		contains(t, entity(t, p, "Invoices"), "Off", "by the host", "up to the host")
 		if value, _ := p.Find("progress").Attr("value"); value != "81340" {
 			t.Errorf("the progress bar is at %q", value)

@@ -23,8 +23,8 @@ func TestAMigrationIsCreatedWithoutVariants(t *testing.T) {
 
 		eve.Opens("/flags/bookings-database/development").Sees("dualwrite", "shadow", "rampdown", "not past “shadow”, so the original counts as before").Lacks("Preview in my browser")
 		eve.Opens("/flags/bookings-database/development/settings").Sees("those whom no rule reaches get", "steps back to “shadow” at most").Lacks("If it cannot be decided, everybody gets")
-		abe.Opens("/flags/bookings-database/development/kill").Sees("steps back to shadow at most for everybody in Development", "both sides stay written", "“off” for everybody, until the kill is lifted")
-		abe.Posts("/flags/bookings-database/development/kill", "reason", "the new database is slow").Is(http.StatusOK).Sees("The kill of bookings-database in Development steps everybody back to shadow at most")
+		abe.Opens("/flags/bookings-database/development/kill").Sees("tenants in off stay there: the old database answers already")
+		abe.Posts("/flags/bookings-database/development/kill", "reason", "the new database is slow").Is(http.StatusOK).Sees("everybody is in shadow at most, where the old database answers and both are written")
 		abe.Opens("/flags/bookings-database/development/lift").Sees("“off” for everybody")
 	})
 }

@@ -17,8 +17,7 @@ flags:
   - {key: invoices, kind: migration, type: boolean, title: Invoices, description: Invoices are copied by a job of ours, environments: {development: {enabled: true}}}
 `
 
-// Migrates publishes migrations after Sample: "clients" in stages, in all environments; "bookings" in stages, in development
-// and production; "invoices" in two stages, in development. All of them are off.
+// Migrates publishes migrations after Sample: "clients" and "bookings" in stages, "invoices" in two. All of them are off.
 func (s *Site) Migrates() {
 	s.t.Helper()
 	s.Imports(entities)
