@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check setup lint unit budgets race pages both bench fuzz generate vulnerabilities
+.PHONY: help run test check setup lint unit budgets race pages crashes both bench fuzz generate vulnerabilities
 
 TOOL := go tool -modfile=tools.mod
 AXE := 4.14.1
@@ -41,20 +41,27 @@ lint:
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-# A browser's tests mostly wait, so those of the pages have time to run beside them.
+# Processes and servers that are killed, and the load of 16 clients: their own processes have no race detector anyway.
+CRASHES = UnderLoadWhileServersFail|ThatAreKilledWhile
+
+# A browser's tests mostly wait, so those of the pages have time to run beside them; crashes begin when either is done.
 both:
-	@$(MAKE) --no-print-directory -j2 --output-sync=target race pages
+	@$(MAKE) --no-print-directory -j2 --output-sync=target race pages crashes
 
 ## race: all tests but those of pages, with the race detector; RACE=./... for all of them
 # SQLite is C that was translated: what the detector watches in it costs more than all the rest, and says nothing of ours.
 RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|FirstPage.*Budget' $(RACE)
+	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|FirstPage.*Budget' $(RACE)
 
 ## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
 pages:
 	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -timeout 20m -run '$(LOOKED_AT)' ./e2e
 	$(TOOL) gotestsum --format pkgname -- -timeout 20m -skip AtMost ./e2e/settings
+
+## crashes: entities on the move, while instances and database servers are killed
+crashes:
+	$(TOOL) gotestsum --format pkgname -- -timeout 20m -run '$(CRASHES)' ./e2e/cutover
 
 ## unit: all tests but those that need PostgreSQL or a browser, without the race detector
 unit:

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	rowsToCopy   = 2500 // some 25 batches, each of which is copied and compared
+	rowsToCopy   = 5000 // some 50 batches, each of which is copied and compared: more than all kills together wait for
 	copyKills    = 13   // in each direction, on each kind of database
 	rowsToKillIn = 40   // rows that are written meanwhile
 )
@@ -52,7 +52,12 @@ func (c *crashed) copiesDespiteKills(b *board, first int) {
 		do.Name = fmt.Sprintf("c%d", first+n)
 		before := c.copied()
 		p := c.starts(do)
-		waitUntil(c.t, "it has copied something", func() bool { return c.copied() != before })
+		waitUntil(c.t, "it has copied something", func() bool {
+			if b.progress().State == models.CutoverDone {
+				c.t.Fatalf("all was copied after %d kills: copy more rows", n)
+			}
+			return c.copied() != before
+		})
 		<-time.After(rand.N(10 * time.Millisecond)) // anywhere in the middle of the batches that follow
 		c.kill(p)
 		killedAt[c.copied().Phase]++

@@ -93,6 +93,10 @@ func (c *crashed) starts(do told) *process {
 	lines := bufio.NewScanner(out)
 	ready := lines.Scan() && lines.Text() == "ready"
 	p := &process{cmd, make(chan struct{}), make(chan struct{})}
+	c.t.Cleanup(func() { // where a test fails in between
+		_ = cmd.Process.Kill()
+		<-p.ended
+	})
 	go func() {
 		defer close(p.ended)
 		for lines.Scan() {
