@@ -55,7 +55,8 @@ func agesHistory(t *testing.T, store *models.Store, by time.Duration) {
 	for _, column := range []struct{ table, name string }{{"revisions", "published_at"}, {"tenant_plans", "changed_at"}, {"tenant_addons", "created_at"}} {
 		rewind := fmt.Sprintf("UPDATE %s SET %s = %s - interval '%d seconds'", column.table, column.name, column.name, int(by.Seconds()))
 		if store.Dialect() == "sqlite" {
-			rewind = fmt.Sprintf("UPDATE %s SET %s = strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s, '-%d seconds') || '+00:00'", column.table, column.name, column.name, int(by.Seconds()))
+			// Without zeros at the end, as times are stored: they are compared as texts.
+			rewind = fmt.Sprintf("UPDATE %s SET %s = rtrim(rtrim(strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s, '-%d seconds'), '0'), '.') || '+00:00'", column.table, column.name, column.name, int(by.Seconds()))
 		}
 		if _, err := db.ExecContext(t.Context(), rewind); err != nil {
 			t.Fatal(err)

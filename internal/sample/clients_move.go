@@ -101,12 +101,13 @@ func (c *Clients) Run(ctx context.Context) error {
 const prepareAgain = 2 * time.Second // after an attempt to prepare databases that were down
 
 // Ready says why nobody can reach the clients; nil if they can be reached. A site that has no such flag has no clients,
-// and does without.
+// and does without. So does one that started without its database: the clients' page says that they cannot be reached now,
+// and all others go on with the flags that were kept on disk.
 func (c *Clients) Ready() error {
-	if err := c.moving.Ready(); err != nil && c.hasFlag() {
-		return err
+	if c.flags.Status().State == service.FromDisk || !c.hasFlag() {
+		return nil
 	}
-	return nil
+	return c.moving.Ready()
 }
 
 func (c *Clients) hasFlag() bool {
