@@ -21,7 +21,7 @@ func (d *draft) describe() []string {
 		lines = append(lines, describeSegment(Item{Kind: ItemSegment, Key: key}, &d.segments, key)...)
 	}
 	for _, key := range d.flags.changed(strings.Compare) {
-		lines = append(lines, describeFlag(Item{Kind: ItemFlag, Key: key}, &d.flags, key)...)
+		lines = append(lines, describeFlag(Item{Kind: ItemFlag, Key: key}, &d.flags, key, d.about)...)
 	}
 	for _, key := range d.overrides.changed(compareOverrides) {
 		lines = append(lines, describeOverride(&d.overrides, key)...)
@@ -82,7 +82,7 @@ func cameOrWent[K comparable, R any](l *lines, t *table[K, R], key K) bool {
 	return true
 }
 
-func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], key string) []string {
+func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], key string, about *about) []string {
 	l := lines{item: item.String()}
 	named := models.FeatureFlag{Name: key}
 	if _, existed := t.live[key]; !existed && t.next[key] != nil {
@@ -91,6 +91,9 @@ func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], ke
 	}
 	if cameOrWent(&l, t, key) {
 		return l.all
+	}
+	if flag, ok := about.flag(key); ok { // a migration is told of in its own words
+		named.Kind, named.Type = flag.Kind, flag.Type
 	}
 	l.differs(words.FlagDiff(t.live[key].Flag(named), t.next[key].Flag(named), time.UTC))
 	return l.all
