@@ -92,9 +92,8 @@ func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], ke
 	if cameOrWent(&l, t, key) {
 		return l.all
 	}
-	if flag, ok := about.flag(key); ok { // a migration is told of in its own words
-		named.Kind, named.Type = flag.Kind, flag.Type
-	}
+	flag := about.byID[t.live[key].FeatureID] // a migration is told of in its own words
+	named.Kind, named.Type = flag.Kind, flag.Type
 	l.differs(words.FlagDiff(t.live[key].Flag(named), t.next[key].Flag(named), time.UTC))
 	return l.all
 }
