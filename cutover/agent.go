@@ -47,7 +47,10 @@ func (c *Cutover) Run(ctx context.Context) error {
 	work.Wait()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	_ = c.tell(ending, c.idle(ending), true) // the others see that it is silent
+	members := c.idle(ending)
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout) // of those that are idle, although others are not
+	defer cancel()
+	_ = c.tell(telling, members, true) // the others see that it is silent
 	return ctx.Err()
 }
 

@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -20,12 +21,20 @@ type copied struct {
 // whoever was first to write there had its change copied or is waiting, and two copies of one row are made one after the other.
 // It needs no journal.
 func (e *Entity[Q, R, C, V]) copyKeys(ctx context.Context, from which, keys []string) (done copied, err error) {
-	return e.overwriteKeys(ctx, from, keys, false)
+	return e.overwriteKeys(ctx, from, keys, overwriting{})
 }
 
-// overwriteKeys copies rows. With anyway, that is done although the other side has come further: somebody found out that
-// nothing is under way that explains it.
-func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys []string, anyway bool) (done copied, err error) {
+// overwriting is how rows are copied.
+type overwriting struct {
+	anyway bool    // although the other side has come further: somebody found out that nothing is under way that explains it
+	marks  *[]Mark // on the other side, as somebody has looked at them; nil: nobody has
+}
+
+// errMarked says that rows were written on the side to copy to alone, after somebody had looked whether they were.
+var errMarked = errors.New("rows were marked meanwhile")
+
+// overwriteKeys copies rows.
+func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys []string, how overwriting) (done copied, err error) {
 	if len(keys) == 0 {
 		return copied{}, nil
 	}
@@ -41,7 +50,16 @@ func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys
 		if err != nil {
 			return err
 		}
-		return e.overwrite(ctx, target, p, has, keys, anyway, &done)
+		if err := e.overwrite(ctx, target, p, has, keys, how.anyway, &done); err != nil || how.marks == nil {
+			return err
+		}
+		// Who writes one side alone counts nothing, so the numbers did not hold them off. They were either before these rows were
+		// overwritten, and then their marks are seen now, or they wait for them.
+		marks, err := target.Store.MarkedAmong(ctx, e.config.Flag, keys)
+		if err == nil && slices.ContainsFunc(marks, func(m Mark) bool { return !slices.Contains(*how.marks, m) }) {
+			return errMarked
+		}
+		return err
 	})
 	if err != nil {
 		return copied{}, fmt.Errorf("copy %d rows of %s from the %s side: %w", len(keys), e.config.Flag, from, err)

@@ -66,9 +66,9 @@ type Entity[Q, R, C, V any] struct {
 	queue   queue
 	compare chan struct{} // a place for each comparison under way
 
-	settling  chan struct{} // holds one thing while somebody settles
-	settled   atomic.Uint64 // the last turn that the entity has settled for
-	unsettled atomic.Uint64 // the last turn that it could not settle for in time: repairing goes on, nobody waits
+	settling  chan struct{}    // holds one thing while it settles
+	settled   [2]atomic.Uint64 // by authority: the last turn that the entity has settled for
+	unsettled [2]atomic.Uint64 // the last turn that it could not settle for in time: repairing goes on, nobody waits
 
 	journalDown atomic.Int64    // until then, the journal is not tried: nanoseconds since 1970
 	sideDown    [2]atomic.Int64 // until then, the side is not written by those who could do without

@@ -48,7 +48,9 @@ func (e *Entity[Q, R, C, V]) repair(ctx context.Context, limit int) (n int, err 
 
 // repairRow resolves the changes of one row, unless somebody writes it at the moment.
 func (e *Entity[Q, R, C, V]) repairRow(ctx context.Context, key string) (done bool, err error) {
-	l, err := e.journal.lease(ctx, e.config.Flag, []string{key}, e.config.Lease)
+	asking, cancel := context.WithTimeout(ctx, e.config.Timeout)
+	defer cancel()
+	l, err := e.journal.lease(asking, e.config.Flag, []string{key}, e.config.Lease)
 	if err != nil || len(l.numbers) == 0 {
 		return false, err
 	}
@@ -57,7 +59,7 @@ func (e *Entity[Q, R, C, V]) repairRow(ctx context.Context, key string) (done bo
 		defer cancel()
 		_ = l.release(ctx) // else it expires
 	}()
-	intents, err := e.journal.earlier(ctx, e.config.Flag, key, math.MaxInt64, repairAtOnce)
+	intents, err := e.journal.earlier(asking, e.config.Flag, key, math.MaxInt64, repairAtOnce)
 	if err != nil {
 		return false, err
 	}
@@ -77,7 +79,9 @@ func (e *Entity[Q, R, C, V]) copyMarked(ctx context.Context, on which, limit int
 	if err != nil || len(marks) == 0 {
 		return total, err
 	}
-	busy, err := e.copyRows(ctx, keysOf(marks), on == newSide)
+	holding, cancel := context.WithTimeout(ctx, e.config.Timeout) // the rows are held on a side that may be the authority
+	defer cancel()
+	busy, err := e.copyRows(holding, keysOf(marks), on == newSide)
 	if err != nil {
 		return total, err
 	}
@@ -89,11 +93,14 @@ func (e *Entity[Q, R, C, V]) copyMarked(ctx context.Context, on which, limit int
 // under way of, and those of rows marked on both sides that the other side has the right to.
 func (e *Entity[Q, R, C, V]) copyRows(ctx context.Context, keys []string, fromNew bool) (busy []string, err error) {
 	from := sideOf(fromNew)
-	theirs, err := e.contested(ctx, from, keys)
+	theirs, marks, err := e.contested(ctx, from, keys)
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.copyKeys(ctx, from, subtract(keys, theirs))
+	done, err := e.overwriteKeys(ctx, from, subtract(keys, theirs), overwriting{marks: &marks})
+	if errors.Is(err, errMarked) {
+		return keys, nil
+	}
 	if err != nil || len(done.Behind) == 0 {
 		return theirs, err
 	}
@@ -101,18 +108,17 @@ func (e *Entity[Q, R, C, V]) copyRows(ctx context.Context, keys []string, fromNe
 	return append(theirs, busy...), err
 }
 
-// contested are those of the keys that are marked on the other side too, and whose authority that is.
-func (e *Entity[Q, R, C, V]) contested(ctx context.Context, from which, keys []string) (theirs []string, err error) {
-	var marks []Mark
+// contested are those of the keys that are marked on the other side too, and whose authority that is; and all marks there.
+func (e *Entity[Q, R, C, V]) contested(ctx context.Context, from which, keys []string) (theirs []string, marks []Mark, err error) {
 	err = guarded(from.other(), func() (err error) {
 		marks, err = e.side(from.other()).Store.MarkedAmong(ctx, e.config.Flag, keys)
 		return err
 	})
 	if err != nil || len(marks) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	_, theirs, err = e.byAuthority(ctx, from, keysOf(marks))
-	return theirs, err
+	return theirs, marks, err
 }
 
 // byAuthority tells apart the keys whose authority a side is from those whose authority the other one is.
@@ -159,15 +165,14 @@ func (e *Entity[Q, R, C, V]) straighten(ctx context.Context, from which, behind 
 	if err != nil {
 		return nil, err
 	}
-	if len(theirs) > 0 {
-		if _, err = e.overwriteKeys(ctx, from.other(), theirs, true); err != nil {
+	for side, keys := range map[which][]string{from: own, from.other(): theirs} {
+		done, err := e.overwriteKeys(ctx, side, keys, overwriting{anyway: true})
+		if err != nil {
 			return nil, err
 		}
+		busy = append(busy, done.Behind...) // written meanwhile, so nothing was copied
 	}
-	if len(own) > 0 {
-		_, err = e.overwriteKeys(ctx, from, own, true)
-	}
-	return busy, err
+	return busy, nil
 }
 
 func keysOf(marks []Mark) []string {

@@ -144,11 +144,18 @@ func (e *Entity[Q, R, C, V]) resolve(ctx context.Context, l *lease, intents []in
 		if err := e.followLater(ctx, second, i); err != nil {
 			return second, e.postpone(ctx, l, i, err)
 		}
-		if err := l.drop(ctx, i.Key, i.Number); err != nil {
-			return now, ofJournal(err)
+		if err := e.noted(ctx, func(ctx context.Context) error { return l.drop(ctx, i.Key, i.Number) }); err != nil {
+			return now, err
 		}
 	}
 	return now, nil
+}
+
+// noted tells the journal something, and waits for it no longer than a writer does.
+func (e *Entity[Q, R, C, V]) noted(ctx context.Context, tell func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, e.config.JournalTimeout)
+	defer cancel()
+	return ofJournal(tell(ctx))
 }
 
 // journalError is an error of the journal after a change was announced.
@@ -191,11 +198,11 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 		return first, e.postpone(ctx, l, *i, err)
 	case made:
 		i.Written = true
-		return now, ofJournal(l.written(ctx, i.Key, i.Number))
+		return now, e.noted(ctx, func(ctx context.Context) error { return l.written(ctx, i.Key, i.Number) })
 	default:
 		_ = e.skip(bound, first.other(), i.Key, i.Number) // else it finds a gap, and the row is copied
 	}
-	return now, ofJournal(l.drop(ctx, i.Key, i.Number))
+	return now, e.noted(ctx, func(ctx context.Context) error { return l.drop(ctx, i.Key, i.Number) })
 }
 
 // overrule gives a number up on a side, and marks the row to be copied from there.

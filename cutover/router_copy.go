@@ -59,6 +59,8 @@ func (r *tableRoute) copyNow(ctx context.Context, from int, marked map[string]bo
 	}
 }
 
+var errOvertaken = errors.New("another one has copied some of the rows meanwhile")
+
 // copy makes those of the rows that are marked on one side the same on the other. Two copies of a row are made one after the
 // other, since they hold the other side's numbers; each looks at the row after that.
 func (r *tableRoute) copy(ctx context.Context, side int, keys []string) error {
@@ -76,8 +78,20 @@ func (r *tableRoute) copy(ctx context.Context, side int, keys []string) error {
 		for _, mark := range marks {
 			keys = append(keys, mark.Key)
 		}
-		return r.overwrite(ctx, from, to, ascending(keys), has)
+		if err := r.overwrite(ctx, from, to, ascending(keys), has); err != nil {
+			return err
+		}
+		// Another one may have copied them while this one waited, and goes on to open this side. But a side is opened, and written,
+		// only once nothing is marked on the other one.
+		still, err := from.store.MarkedAmong(ctx, r.marks, keys)
+		if err == nil && len(still) < len(marks) {
+			return errOvertaken
+		}
+		return err
 	})
+	if errors.Is(err, errOvertaken) {
+		return r.copy(ctx, side, keys) // what of them is marked yet
+	}
 	if err != nil {
 		return fmt.Errorf("copy %d rows of %s: %w", len(keys), r.marks, err)
 	}

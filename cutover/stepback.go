@@ -3,6 +3,7 @@ package cutover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,11 +68,13 @@ func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLim
 	if err != nil {
 		return err
 	}
+	var problems []error
 	for tenant, counted := range tenants {
 		if reason := seen.judge(tenant, counted, m.router.OnNew(tenant), limits); reason != "" {
 			s := StepBack{c.flags.Environment(), m.key, tenant, reason, Author}
 			if err := c.stepBack(ctx, s); err != nil {
-				return fmt.Errorf("step %s back: %w", c.whom(tenant), err)
+				problems = append(problems, fmt.Errorf("step %s back: %w", c.whom(tenant), err))
+				continue
 			}
 			c.log.Warn("cutover: stepped back", "entity", m.key, "tenant", tenant, "reason", reason)
 			seen[tenant].Stepped = true
@@ -81,7 +84,7 @@ func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLim
 	if err != nil {
 		return err
 	}
-	return c.journal.keep(ctx, name, c.instance, string(text))
+	return errors.Join(append(problems, c.journal.keep(ctx, name, c.instance, string(text)))...) // those who did step back must not again
 }
 
 func (c *Cutover) whom(tenant string) string {

@@ -3,6 +3,7 @@ package cutover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -50,7 +51,7 @@ const (
 func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx context.Context) (left waits, err error)) {
 	failures, quiet := 0, 0
 	for ctx.Err() == nil {
-		left, err := do(ctx)
+		left, err := unpanicked(func() (waits, error) { return do(ctx) })
 		m.failed(what, err)
 		pause := idlePause
 		if err == nil {
@@ -70,6 +71,16 @@ func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx
 		}
 		wait(ctx, pause, m.router.moving)
 	}
+}
+
+// unpanicked makes an error of a panic in a host's function, so that the instance goes on.
+func unpanicked[T any](do func() (T, error)) (result T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panicked: %v", r)
+		}
+	}()
+	return do()
 }
 
 // wait ends when ctx is done, when the time is over, or early when something begins.
