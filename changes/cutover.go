@@ -92,7 +92,7 @@ func (d *draft) checkUnsound(t transition) {
 		}
 	}
 	for key := range d.segments.next {
-		if used[key] || t.unknown {
+		if _, old := d.segments.live[key]; old && (used[key] || t.unknown) { // a new one moves nobody
 			refuse(fmt.Sprintf("instances cannot follow its settings, so nobody can tell whom the segment %q moves: mend the settings first", key))
 			return
 		}
