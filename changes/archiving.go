@@ -56,7 +56,12 @@ func (d *draft) checkRest(key string, reached time.Time) {
 // with off, where it began.
 func (d *draft) checkArchivingStaged(ctx context.Context, tx source, key string) error {
 	row, _ := d.flags.get(key)
-	reach := reachable(row.Flag(d.about.byKey[key]), d.definition().Overrides)
+	flag := row.Flag(d.about.byKey[key])
+	if flag.Malformed != "" {
+		d.refuseCutover(CutoverError{Flag: key, Rule: CutoverUnended, Message: "it cannot be archived while it cannot be read, since nobody can tell how far it is: mend its settings first"})
+		return nil
+	}
+	reach := reachable(flag, d.definition().Overrides)
 	if row.Killed || !row.Enabled {
 		reach = cappedSet(reach)
 	}

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -48,7 +49,8 @@ func (d *draft) checkCutover(ctx context.Context, from source, fills bool) error
 	}
 	for _, t := range transitions {
 		t.progress, t.begun = progress[t.key]
-		if !t.after.sound(t.key) { // which is refused, if it is this change that spoils it
+		if !t.after.sound(t.key) {
+			d.checkUnsound(t)
 			continue
 		}
 		if !fills {
@@ -59,6 +61,45 @@ func (d *draft) checkCutover(ctx context.Context, from source, fills bool) error
 		d.setProgress(t, fills)
 	}
 	return nil
+}
+
+// checkUnsound refuses what would move tenants while nobody can tell from where to where: instances go on by the last
+// settings that they could read, and whoever mends those would make the step without its being looked at. A change that
+// spoils a flag is refused for its mistakes; but of those in an archived one, which its entity follows still, nobody says
+// anything.
+func (d *draft) checkUnsound(t transition) {
+	live := d.flags.live[t.key].FlagSettings
+	next, _ := d.flags.get(t.key)
+	if !next.Archived && stagesOf(only(d.before.Definition(d.about.byID), []string{t.key})).sound(t.key) {
+		return
+	}
+	refuse := func(message string) {
+		d.refuse(ruleset.Problem{Flag: t.key, Message: message})
+	}
+	for key := range d.overrides.next {
+		if key.flag == t.key {
+			refuse("instances cannot follow its settings, so nobody can tell where its overrides lead: mend the settings first")
+			return
+		}
+	}
+	used, flag := map[string]bool{}, ruleset.Flag{}
+	if !t.unknown {
+		flag, _ = t.before.flag(t.key)
+	}
+	for _, rule := range flag.Rules {
+		if rule.When != nil {
+			d.segmentsUsed(*rule.When, used)
+		}
+	}
+	for key := range d.segments.next {
+		if _, old := d.segments.live[key]; old && (used[key] || t.unknown) { // a new one moves nobody
+			refuse(fmt.Sprintf("instances cannot follow its settings, so nobody can tell whom the segment %q moves: mend the settings first", key))
+			return
+		}
+	}
+	if live.Killed, live.Archived = next.Killed, true; next.Archived && live != next.FlagSettings {
+		refuse("instances could not follow these settings, and they follow those of an archived migration too: bring it back, and mend them")
+	}
 }
 
 // stagedTouched are the staged flags that the change may make different.
@@ -77,7 +118,7 @@ func (d *draft) stagedTouched() []string {
 	}
 	if len(d.segments.next) > 0 {
 		for key, row := range d.flags.live {
-			if strings.Contains(row.RolloutStrategy, `"segment"`) {
+			if flag := d.about.byKey[key]; strings.Contains(row.RolloutStrategy, `"segment"`) || staged(flag.Kind, flag.Type) && row.Flag(flag).Malformed != "" {
 				add(key)
 			}
 		}

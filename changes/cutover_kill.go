@@ -51,6 +51,7 @@ func (c *Changes) KillWould(ctx context.Context, environment, key string) (effec
 type killing struct {
 	free     ruleset.StageSet
 	progress models.CutoverProgress
+	unread   bool // its settings cannot be read
 }
 
 // killSource is what it is read from.
@@ -85,7 +86,7 @@ func readKill(ctx context.Context, from killSource, environment string, global m
 		overrides[i] = row.Override(global.Name)
 	}
 	progress, err := from.CutoverProgressOf(ctx, environment)
-	return killing{reachable(flag, overrides), progress[global.Name]}, err
+	return killing{reachable(flag, overrides), progress[global.Name], row.Flag(global).Malformed != ""}, err
 }
 
 // refused says why it cannot be killed; empty: it can.
@@ -107,6 +108,9 @@ func (k killing) would() (lines []string) {
 	}
 	if len(stay) > 0 {
 		lines = append(lines, fmt.Sprintf("tenants in %s stay there: the old database answers already", strings.Join(stay, ", ")))
+	}
+	if k.unread {
+		lines = append(lines, "its settings cannot be read, so instances go on by the last that they could: this happens when somebody mends them")
 	}
 	if k.free.Has(ruleset.StageComplete) {
 		lines = append(lines, "tenants in complete cannot go back: the old database is not written any more")

@@ -60,20 +60,18 @@ func (t transition) moves() []move {
 	}
 	q.ask(is, t.after.def.Segments)
 	if t.unknown {
-		return t.anybody(allStages())
+		return t.anybody(allStages(), t.after.reach(t.key))
 	}
-	if q.data {
-		if t.same() {
-			return nil
-		}
-		return t.anybody(t.before.reach(t.key))
-	}
+	overridden := map[string]bool{}
 	for _, overrides := range [][]ruleset.Override{t.before.def.Overrides, t.after.def.Overrides} {
 		for _, o := range overrides {
 			if o.Flag == t.key && o.Tenant != "" {
-				q.named[o.Tenant] = true
+				q.named[o.Tenant], overridden[o.Tenant] = true, true
 			}
 		}
+	}
+	if q.data {
+		return t.byData(overridden)
 	}
 	var all []move
 	before, after, former := t.before.of(t.key), t.after.of(t.key), t.former.of(t.key)
@@ -85,32 +83,67 @@ func (t transition) moves() []move {
 	}
 	worlds := q.worlds()
 	switch {
-	case worlds == nil && t.same():
+	case worlds == nil && t.sameRules():
 		return all
 	case worlds == nil:
-		return append(all, t.anybody(t.before.reach(t.key))...)
+		return append(all, t.anybody(t.before.ruled(t.key), t.after.ruled(t.key))...)
 	}
 	return append(all, t.strangers(worlds)...)
+}
+
+// byData are the steps where rules ask for what may change at any moment: from wherever somebody can be to wherever they
+// can be then. Who has an override is where that says, whatever else changes.
+func (t transition) byData(overridden map[string]bool) (all []move) {
+	if t.same() {
+		return nil
+	}
+	if !t.sameRules() {
+		all = t.anybody(t.before.ruled(t.key), t.after.ruled(t.key))
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(overridden)) {
+		from, to := t.before.can(t.key, tenant), t.after.can(t.key, tenant)
+		if from == to {
+			continue
+		}
+		for _, m := range pairs(from, to) {
+			m.who, m.returns = tenant, t.former.ruled(t.key).Has(m.to)
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func pairs(from, to ruleset.StageSet) (all []move) {
+	for _, a := range from.All() {
+		for _, b := range to.All() {
+			if a != b {
+				all = append(all, move{from: a, to: b})
+			}
+		}
+	}
+	return all
 }
 
 func allStages() ruleset.StageSet { return ruleset.StagesOf(ruleset.Stages...) }
 
 // same reports whether nothing that decides the stages has changed.
 func (t transition) same() bool {
+	return t.sameRules() && textsOf(overridesOf(t.before.def, t.key)) == textsOf(overridesOf(t.after.def, t.key))
+}
+
+// sameRules reports whether nothing that decides them for those without an override has.
+func (t transition) sameRules() bool {
 	was, had := t.before.flag(t.key)
 	is, _ := t.after.flag(t.key)
 	return had && t.before.capped(t.key) == t.after.capped(t.key) && was.Otherwise == is.Otherwise && textsOf(was.Rules) == textsOf(is.Rules) &&
-		textsOf(t.before.def.Segments) == textsOf(t.after.def.Segments) && textsOf(overridesOf(t.before.def, t.key)) == textsOf(overridesOf(t.after.def, t.key))
+		textsOf(t.before.def.Segments) == textsOf(t.after.def.Segments)
 }
 
 // anybody are the steps from each of these stages to each that there can be then: who is where may change at any moment.
-func (t transition) anybody(before ruleset.StageSet) (all []move) {
-	for _, from := range before.All() {
-		for _, to := range t.after.reach(t.key).All() {
-			if from != to {
-				all = append(all, move{from: from, to: to, returns: t.before.capped(t.key) && t.former.free(t.key).Has(to)})
-			}
-		}
+func (t transition) anybody(before, after ruleset.StageSet) (all []move) {
+	for _, m := range pairs(before, after) {
+		m.returns = t.before.capped(t.key) && t.former.free(t.key).Has(m.to)
+		all = append(all, m)
 	}
 	return all
 }

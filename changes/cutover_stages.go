@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -82,6 +83,31 @@ func (s *stages) free(key string) (set ruleset.StageSet) {
 	return reachable(flag, s.def.Overrides)
 }
 
+// ruled are the stages of those without an override.
+func (s *stages) ruled(key string) ruleset.StageSet {
+	flag, ok := s.flag(key)
+	switch {
+	case !ok:
+		return ruleset.StagesOf(ruleset.StageOff)
+	case s.capped(key):
+		return cappedSet(ruled(flag))
+	}
+	return ruled(flag)
+}
+
+// can are the stages at which a tenant can be, whatever is known of it: its override's, or any that rules give.
+func (s *stages) can(key, tenant string) ruleset.StageSet {
+	for _, o := range s.def.Overrides {
+		if stage, ok := ruleset.ParseStage(o.Variant); ok && o.Flag == key && o.Tenant == tenant {
+			if s.capped(key) {
+				stage = stage.Capped()
+			}
+			return ruleset.StagesOf(stage)
+		}
+	}
+	return s.ruled(key)
+}
+
 // reach are the stages that somebody can have.
 func (s *stages) reach(key string) ruleset.StageSet {
 	if s.capped(key) {
@@ -105,30 +131,44 @@ func (s *stages) of(key string) func(tenant string) ruleset.Stage {
 	}
 }
 
-// reachable are the stages that a flag with these overrides can give.
-func reachable(flag ruleset.Flag, overrides []ruleset.Override) (set ruleset.StageSet) {
+// reachable are the stages that a flag with these overrides can give: the same that instances go by, since what is not
+// reachable for them they leave without marks.
+func reachable(flag ruleset.Flag, overrides []ruleset.Override) ruleset.StageSet {
+	set := ruled(flag)
+	for _, o := range overrides {
+		if stage, ok := ruleset.ParseStage(o.Variant); ok && o.Flag == flag.Key {
+			set |= ruleset.StagesOf(stage)
+		}
+	}
+	return set
+}
+
+// ruled are the stages that rules and otherwise can give. A share of nobody gives nothing, nor does what stands behind a
+// rule for everybody.
+func ruled(flag ruleset.Flag) (set ruleset.StageSet) {
 	add := func(name string) {
 		if stage, ok := ruleset.ParseStage(name); ok {
 			set |= ruleset.StagesOf(stage)
 		}
 	}
-	add(flag.Otherwise)
 	for _, rule := range flag.Rules {
-		add(rule.Serve)
-		if rule.Percent != nil {
-			add(rule.Percent.Serve)
+		if p := rule.Percent; p != nil {
+			if p.Share > 0 || p.Moving() || p.Calibrated != nil {
+				add(p.Serve)
+			}
+			continue
 		}
 		if rule.Split != nil {
 			for name := range rule.Split.Weights {
 				add(name)
 			}
+			continue
+		}
+		if add(rule.Serve); rule.When == nil {
+			return set
 		}
 	}
-	for _, o := range overrides {
-		if o.Flag == flag.Key {
-			add(o.Variant)
-		}
-	}
+	add(cmp.Or(flag.Otherwise, ruleset.StageOff.String()))
 	return set
 }
 

@@ -78,16 +78,16 @@ func (c *Changes) tenantBack(ctx context.Context, tx *models.Tx, s StepBack) (*d
 	if _, err := d.readAgain(ctx, tx, &def); err != nil {
 		return nil, err
 	}
-	at := stagesOf(def).of(s.Flag)(s.Tenant)
-	if !at.New() {
+	at := whereabouts(stagesOf(def), s.Flag, s.Tenant)
+	if _, fresh := authorities(at); !fresh {
 		return d, nil
 	}
 	progress, err := tx.CutoverProgressOf(ctx, s.Environment)
 	if err != nil {
 		return nil, err
 	}
-	if message := noReturn(ruleset.StagesOf(at), progress[s.Flag]); message != "" {
-		d.refuseCutover(CutoverError{Flag: s.Flag, Rule: CutoverNoReturn, Tenant: s.Tenant, From: at, To: at.Capped(), Progress: progress[s.Flag], Message: message})
+	if message := noReturn(at, progress[s.Flag]); message != "" {
+		d.refuseCutover(CutoverError{Flag: s.Flag, Rule: CutoverNoReturn, Tenant: s.Tenant, From: at.Max(), To: at.Max().Capped(), Progress: progress[s.Flag], Message: message})
 		return nil, d.refusedCutover()
 	}
 	d.putOverride(ruleset.Override{Flag: s.Flag, Tenant: s.Tenant, Variant: ruleset.StageShadow.String(), Reason: s.Reason})
@@ -96,6 +96,16 @@ func (c *Changes) tenantBack(ctx context.Context, tx *models.Tx, s StepBack) (*d
 		return nil, err
 	}
 	return d, settle(drafts)
+}
+
+// whereabouts are the stages at which a tenant can be: one, unless rules ask for more than its id, such as its plan.
+func whereabouts(in *stages, key, tenant string) ruleset.StageSet {
+	flag, _ := in.flag(key)
+	q := &questions{thresholds: map[string][]uint64{}, named: map[string]bool{}}
+	if q.ask(flag, in.def.Segments); q.data {
+		return in.can(key, tenant)
+	}
+	return ruleset.StagesOf(in.of(key)(tenant))
 }
 
 // hasStages refuses what only migrations in stages have.

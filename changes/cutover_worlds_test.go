@@ -137,3 +137,31 @@ func TestTooManyWorldsAreTakenForEverything(t *testing.T) {
 		t.Errorf("%+v", moves)
 	}
 }
+
+// Where instances find one side alone reachable, they leave no marks: then that has to count as abandoning the other.
+func TestWhatIsReachableIsWhatInstancesGoBy(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := range 500 {
+		def := anyDefinition(r)
+		rules := def.Flags[0].Rules
+		for i := range rules {
+			switch {
+			case r.IntN(4) == 0:
+				rules[i] = ruleset.Rule{Serve: anyStage(r)}
+			case r.IntN(3) == 0 && rules[i].Percent != nil:
+				rules[i].Percent.Share = 0
+			}
+		}
+		if r.IntN(5) == 0 {
+			def.Flags[0].Otherwise = ""
+		}
+		compiled, err := ruleset.Compile(ruleset.ID{}, def, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, _ := compiled.Stages("clients")
+		if ours := stagesOf(def).reach("clients"); ours != theirs.Reachable {
+			t.Fatalf("%d: %s, but instances say %s: %+v", n, ours, theirs.Reachable, def)
+		}
+	}
+}

@@ -147,8 +147,12 @@ func (d *draft) maintain(m Maintenance) {
 		now := d.now.UTC()
 		m.Value.Start = &now
 	}
-	if m.Value.End != nil && !m.Value.End.After(*m.Value.Start) {
+	switch end := m.Value.End; {
+	case end == nil:
+	case !end.After(*m.Value.Start):
 		d.refuse(ruleset.Problem{Flag: m.Flag, Path: "end", Message: "must be after the start"})
+	case !end.After(d.now):
+		d.refuse(ruleset.Problem{Flag: m.Flag, Path: "end", Message: "is past already, so nothing would be closed"})
 	}
 	value, err := json.Marshal(m.Value)
 	if err != nil {
@@ -179,7 +183,7 @@ func (d *draft) unmaintainable(global models.FeatureFlag, flag ruleset.Flag) (wh
 	say(flag.Killed, "it is killed, so nobody would get maintenance: lift the kill first")
 	say(flag.TierRequired != "" || len(flag.Prerequisites) > 0, "it needs a plan or another flag, so it would not reach everybody")
 	say(d.serves(flag, others, MaintenanceVariant), "its own rules, overrides or settings serve “on”, so maintenance would change what they do: change its rules instead")
-	say(!flag.Enabled && len(others) > 0, "it is disabled, and has rules that would begin to hold: enable it first")
+	say(!flag.Enabled && (len(others) > 0 || flag.Otherwise != flag.Off), "it is disabled, and its rules, or what it serves otherwise, would begin to hold: enable it first")
 	return why
 }
 

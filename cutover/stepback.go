@@ -68,23 +68,34 @@ func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLim
 	if err != nil {
 		return err
 	}
-	var problems []error
-	for tenant, counted := range tenants {
-		if reason := seen.judge(tenant, counted, m.router.OnNew(tenant), limits); reason != "" {
-			s := StepBack{c.flags.Environment(), m.key, tenant, reason, Author}
-			if err := c.stepBack(ctx, s); err != nil {
-				problems = append(problems, fmt.Errorf("step %s back: %w", c.whom(tenant), err))
-				continue
-			}
-			c.log.Warn("cutover: stepped back", "entity", m.key, "tenant", tenant, "reason", reason)
-			seen[tenant].Stepped = true
+	failed := seen.judgeAll(tenants, m.router.OnNew, limits, func(tenant, reason string) error {
+		if err := c.stepBack(ctx, StepBack{c.flags.Environment(), m.key, tenant, reason, Author}); err != nil {
+			return fmt.Errorf("step %s back: %w", c.whom(tenant), err)
 		}
-	}
+		c.log.Warn("cutover: stepped back", "entity", m.key, "tenant", tenant, "reason", reason)
+		return nil
+	})
 	text, err := json.Marshal(seen)
 	if err != nil {
 		return err
 	}
-	return errors.Join(append(problems, c.journal.keep(ctx, name, c.instance, string(text)))...) // those who did step back must not again
+	return errors.Join(failed, c.journal.keep(ctx, name, c.instance, string(text)))
+}
+
+// judgeAll steps back whoever has to. One who cannot be stepped back is tried again, and keeps nobody else from it.
+func (j judged) judgeAll(tenants map[string]models.CutoverTenant, onNew func(tenant string) bool, limits models.CutoverLimits, back func(tenant, reason string) error) (failed error) {
+	for tenant, counted := range tenants {
+		reason := j.judge(tenant, counted, onNew(tenant), limits)
+		if reason == "" {
+			continue
+		}
+		if err := back(tenant, reason); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		j[tenant].Stepped = true
+	}
+	return failed
 }
 
 func (c *Cutover) whom(tenant string) string {

@@ -1,6 +1,7 @@
 package cutover
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/toprent/flags/models"
@@ -32,4 +33,26 @@ func TestATenantIsJudgedOnceAndAnewWhenItComesBack(t *testing.T) {
 	asks(1320, 593, 1, true, true)
 	asks(10, 0, 0, true, false) // an instance was forgotten
 	asks(20, 9, 0, true, false) // and it still is stepped back
+}
+
+func TestATenantThatCannotBeSteppedBackKeepsNoOtherFromIt(t *testing.T) {
+	limits := models.CutoverLimits{Agreement: 990_000, Compared: 100}
+	seen, tenants := judged{}, map[string]models.CutoverTenant{}
+	for _, tenant := range []string{"a", "b", "c", "d"} {
+		seen[tenant], tenants[tenant] = &window{}, models.CutoverTenant{Tenant: tenant, Compared: 50, Different: 50}
+	}
+	back := func(tenant, _ string) error {
+		if tenant < "c" {
+			return errors.New("refused")
+		}
+		return nil
+	}
+	if err := seen.judgeAll(tenants, func(string) bool { return true }, limits, back); err == nil {
+		t.Error("nobody is told")
+	}
+	for tenant, w := range seen {
+		if w.Stepped != (tenant >= "c") {
+			t.Errorf("%s: %+v", tenant, w)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,6 +36,9 @@ func TestTheCommandAloneServesASampleSite(t *testing.T) {
 				t.Errorf("%s has %d flags, the browser %d", path, len(p.server), len(p.block))
 			}
 			p.wants(t, "advanced-reports", "true")
+			if board := regexp.MustCompile(`href="/settings/migrations/[a-z]+/clients-database"`); path == "/clients" && !board.MatchString(p.body) {
+				t.Error("the clients do not lead to the board of their move")
+			}
 		}
 		for _, file := range c.files() {
 			if !strings.HasPrefix(file, "toprent") {

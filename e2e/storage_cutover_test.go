@@ -235,6 +235,76 @@ var cutoverCases = map[string]func(*testing.T, *storage){
 		}
 		s.stops(changes.CutoverNotSynced, forced(changes.SetStage{Flag: "clients", Base: s.flagVersion("clients")}), tenantOverride("clients", "acme", "shadow", 0))
 	},
+	"what nobody can be served keeps no side from being abandoned": func(t *testing.T, s *storage) {
+		for key, hidden := range map[string]func(key string) changes.SetStage{
+			"nobodys-share": func(key string) changes.SetStage { return s.gives(key, "complete", forShare("rampdown", 0)) },
+			"behind-a-rule": func(key string) changes.SetStage {
+				return s.gives(key, "rampdown", ruleset.Rule{Name: "all", Serve: "complete"})
+			},
+		} {
+			s.reaches(key, "rampdown")
+			s.publishes(hidden(key))
+			if p := s.progress(key); p.State != models.CutoverAbandoned || p.Direction != models.CutoverBackward {
+				t.Errorf("%s: everybody is in complete, and it is %+v", key, p)
+			}
+			s.cannotReturn(key)
+			s.publishes(s.gives(key, "rampdown"))
+			if p := s.progress(key); p.State != models.CutoverWaiting || p.Direction != models.CutoverBackward || p.SinceRevision != s.head(prod).Number {
+				t.Errorf("%s: leaving complete it is %+v", key, p)
+			}
+			s.stops(changes.CutoverNotSynced, s.to(key, "shadow"))
+		}
+		s.publishes(migration("rooms"))
+		s.publishes(s.gives("rooms", "off", forShare("dualwrite", 0)))
+		if p, err := s.store.CutoverProgress(t.Context(), prod, "rooms"); !errors.Is(err, models.ErrNotFound) {
+			t.Errorf("nobody writes both sides, and it is %+v, %v", p, err)
+		}
+		s.publishes(s.gives("rooms", "off", forShare("dualwrite", 10_000)))
+		if p := s.progress("rooms"); p.State != models.CutoverWaiting || p.SinceRevision != s.head(prod).Number {
+			t.Errorf("leaving off it is %+v", p)
+		}
+		unsaid := migration("keys")
+		unsaid.Flag.Otherwise, unsaid.Flag.Off, unsaid.Flag.Default = "", "", ""
+		s.publishes(unsaid)
+		if p, err := s.store.CutoverProgress(t.Context(), prod, "keys"); !errors.Is(err, models.ErrNotFound) {
+			t.Errorf("what is not said is off, and it is %+v, %v", p, err)
+		}
+	},
+	"nobody is moved while settings cannot be read, to be found there when they are mended": func(t *testing.T, s *storage) {
+		s.reaches("clients", "complete")
+		s.publishes(changes.PutSegment{Segment: ruleset.Segment{Key: "pilots", When: *servesTenants("", "acme").When}})
+		s.publishes(s.gives("clients", "complete", ruleset.Rule{Serve: "rampdown", When: &ruleset.Condition{Segment: "pilots"}}))
+		whole := s.flag("clients")
+		whole.Killed = false
+		s.publishes(s.gives("clients", "complete", ruleset.Rule{Serve: "complete", When: &ruleset.Condition{Segment: "pilots"}}))
+		s.publishes(changes.PutFlag{Flag: &whole, Base: s.flagVersion("clients")})
+		s.writes("UPDATE feature_flag_environments SET rollout_strategy = 'nonsense' WHERE to_revision IS NULL")
+		wider := changes.PutSegment{Segment: ruleset.Segment{Key: "pilots", When: *servesTenants("", "acme", "bolt").When}, Base: s.version(changes.Item{Kind: changes.ItemSegment, Key: "pilots"})}
+		for _, edit := range []changes.Edit{tenantOverride("clients", "acme", "off", 0), wider} {
+			s.unchanged(func() {
+				_, err := s.tries(edit)
+				if refused := wantError[*changes.RefusedError](t, err); !strings.Contains(refused.Error(), "mend the settings first") {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		if effect, err := s.changes.KillWould(t.Context(), prod, "clients"); err != nil || effect.Refused == "" {
+			t.Errorf("%+v, %v", effect, err)
+		} else {
+			contains(t, effect.Lines, "its settings cannot be read")
+		}
+		s.publishes(newFlag("other"), changes.PutFlag{Flag: &whole, Base: s.flagVersion("clients")})
+	},
+	"an archived migration takes no settings that instances could not follow": func(t *testing.T, s *storage) {
+		s.publishes(migration("clients"))
+		s.publishes(changes.ArchiveFlag{Key: "clients", Base: s.flagVersion("clients")})
+		flag := s.flag("clients")
+		flag.Rules = []ruleset.Rule{{Serve: "complete", When: &ruleset.Condition{Attribute: "user", Operator: ruleset.In, Values: ruleset.Texts{"u-ann"}}}}
+		s.unchanged(func() {
+			_, err := s.tries(changes.PutFlag{Flag: &flag, Base: s.flagVersion("clients")})
+			wantError[*changes.RefusedError](t, err)
+		})
+	},
 	"a copy that is not wanted any more cannot say that it is done": func(t *testing.T, s *storage) {
 		s.reaches("clients", "dualwrite")
 		stale := s.progress("clients")

@@ -175,6 +175,10 @@ var maintainCases = map[string]func(*testing.T, *storage){
 			changed("disabled", func(f *ruleset.Flag) {
 				f.Enabled, f.Rules = false, []ruleset.Rule{{When: tenantIs("acme"), Serve: "off"}}
 			}),
+			changed("stopped", func(f *ruleset.Flag) {
+				f.Variants = append(f.Variants, ruleset.Variant{Name: "night", Value: []byte(`{"on":true}`)})
+				f.Enabled, f.Otherwise = false, "night"
+			}),
 			changed("needs", func(f *ruleset.Flag) { f.Prerequisites = []ruleset.Prerequisite{{Flag: "release", Variant: "on"}} }),
 			changed("overridden", func(*ruleset.Flag) {}),
 			changed("archived", func(f *ruleset.Flag) { f.Archived = true }),
@@ -184,7 +188,7 @@ var maintainCases = map[string]func(*testing.T, *storage){
 		head := s.head(prod)
 		for key, want := range map[string]string{
 			"release": "operational flag of type json", "texts": "operational flag of type json", "otherwise": "serve “on”", "by-rule": "serve “on”", "by-percent": "serve “on”",
-			"by-split": "serve “on”", "disabled": "disabled", "needs": "another flag", "overridden": "serve “on”", "archived": "archived", "No Key": "a key must match",
+			"by-split": "serve “on”", "disabled": "disabled", "stopped": "disabled", "needs": "another flag", "overridden": "serve “on”", "archived": "archived", "No Key": "a key must match",
 		} {
 			base := s.flagVersion(key)
 			_, err := s.triesToMaintain(changes.Maintenance{Flag: key, Base: base})
@@ -200,6 +204,9 @@ var maintainCases = map[string]func(*testing.T, *storage){
 	},
 	"maintenance that makes no sense is refused by its fields": func(t *testing.T, s *storage) {
 		past := time.Now().Add(-time.Hour)
+		before := past.Add(-time.Hour)
+		_, err := s.triesToMaintain(changes.Maintenance{Value: ruleset.Maintenance{Start: &before, End: &past}})
+		wantSaysError(t, err, "past already")
 		for field, m := range map[string]changes.Maintenance{
 			"end":   {Value: ruleset.Maintenance{End: &past}},
 			"paths": {Value: ruleset.Maintenance{Paths: []string{"clients"}}},
@@ -211,7 +218,7 @@ var maintainCases = map[string]func(*testing.T, *storage){
 				t.Errorf("%s: %+v", field, refused.Problems)
 			}
 		}
-		_, err := s.changes.Maintain(t.Context(), changes.Maintenance{Environment: "nowhere", By: ann, Reason: "x"})
+		_, err = s.changes.Maintain(t.Context(), changes.Maintenance{Environment: "nowhere", By: ann, Reason: "x"})
 		if !errors.Is(err, service.ErrNoEnvironment) {
 			t.Error(err)
 		}

@@ -167,6 +167,24 @@ var stepBackCases = map[string]func(*testing.T, *storage){
 		s.tells("i-1", "clients", s.head(prod).Number, 0)
 		s.publishes(changes.RemoveOverride{Flag: "clients", Tenant: "acme", Base: published.Number})
 	},
+	"a tenant steps back from what its plan gives it, and returns": func(t *testing.T, s *storage) {
+		s.reaches("clients", "rampdown")
+		pro := ruleset.Rule{Serve: "live", When: &ruleset.Condition{Attribute: "plan", Operator: ruleset.In, Values: ruleset.Texts{"pro"}}}
+		s.publishes(changes.PutPlan{Plan: ruleset.Plan{Key: "pro", Rank: 2}}, s.gives("clients", "rampdown", pro))
+		published := s.stepsBack(back("clients", "acme"))
+		contains(t, published.Changes, "acme goes from rampdown to shadow")
+		if again := s.stepsBack(back("clients", "acme")); again.New {
+			t.Error("it stepped back twice")
+		}
+		s.publishes(changes.RemoveOverride{Flag: "clients", Tenant: "acme", Base: published.Number})
+		s.stops(changes.CutoverSteps, tenantOverride("clients", "acme", "dualwrite", 0))
+		// By its id alone nobody can tell that the plan has it on the new side.
+		s.publishes(s.gives("clients", "shadow", pro))
+		if published = s.stepsBack(back("clients", "acme")); !published.New {
+			t.Error("it did not step back")
+		}
+		s.publishes(s.gives("clients", "live"))
+	},
 	"an override of a tenant gives way to a step back": func(t *testing.T, s *storage) {
 		s.reaches("clients", "shadow")
 		s.syncs("clients")

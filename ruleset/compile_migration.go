@@ -160,11 +160,12 @@ func (c *condition) attributes(names []string) []string {
 }
 
 // checkNeighbours: a tenant whose plan changes goes from any stage to any other, at once and while requests are under way.
+// Who has an override stays where that says, so that a tenant can be stepped back from what a plan gives it.
 func (c *flagCompiler) checkNeighbours(reads *changing) {
 	if reads == nil || !haveStages(c.flag.variants) {
 		return
 	}
-	reachable := c.flag.reachable()
+	reachable := c.flag.ruled()
 	if reachable.Empty() || reachable.Max()-reachable.Min() <= 1 {
 		return
 	}

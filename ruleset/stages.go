@@ -45,8 +45,10 @@ func (n *node) reachable() StageSet {
 }
 
 // reachable are the stages that a migration flag serves where it is neither killed nor disabled.
-func (f *flag) reachable() StageSet {
-	set := f.overriddenTo()
+func (f *flag) reachable() StageSet { return f.overriddenTo() | f.ruled() }
+
+// ruled are those that it serves whoever has no override.
+func (f *flag) ruled() (set StageSet) {
 	for i := range f.rules {
 		r := &f.rules[i]
 		if p := r.percent; p != nil && p.share == 0 && !p.moving && !p.calibrated {

@@ -24,6 +24,8 @@ func TestAMigrationIsCreatedWithoutVariants(t *testing.T) {
 		eve.Opens("/flags/bookings-database/development").Sees("dualwrite", "shadow", "rampdown", "not past “shadow”, so the original counts as before").Lacks("Preview in my browser")
 		eve.Opens("/flags/bookings-database/development/settings").Sees("those whom no rule reaches get", "steps back to “shadow” at most").Lacks("If it cannot be decided, everybody gets")
 		abe.Opens("/flags/bookings-database/development/kill").Sees("tenants in off stay there: the old database answers already")
+		abe.Opens("/flags/bookings-database/development/disable").Sees("Disabling a migration steps it back, overrides included", "tenants in off stay there").Lacks("would beat this", "overrides included, disable")
+		abe.Opens("/flags/bookings-database/development/archive").Sees("What was moved stays where it is").Lacks("its own fallback")
 		abe.Posts("/flags/bookings-database/development/kill", "reason", "the new database is slow").Is(http.StatusOK).Sees("everybody is in shadow at most, where the old database answers and both are written")
 		abe.Opens("/flags/bookings-database/development/lift").Sees("“off” for everybody")
 	})

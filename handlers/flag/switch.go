@@ -47,7 +47,9 @@ type switchPage struct {
 	Now        string // who gets what now
 	Will       string // who will get what
 	Held       []*catalog.Override
-	More       int // of those, how many are not listed
+	More       int                // of those, how many are not listed
+	Steps      bool               // it is a migration in stages
+	Would      changes.KillEffect // of one, what disabling does
 	RequiredBy []string
 	Impact     *shell.Impact
 	MayKill    bool
@@ -74,8 +76,14 @@ func askFor(c *shell.Context, a act) (switchPage, place, error) {
 		a.change(&after.Flag)
 		page.Will = says(c, p.in, &after)
 	}
-	if !p.flag.Staged() { // whose overrides step back too
+	if page.Steps = p.flag.Staged(); !page.Steps { // whose overrides step back too
 		page.Held = holders(p.flag, time.Now())
+	} else if a.Path == "disable" {
+		ctx, cancel := c.Ctx()
+		defer cancel()
+		if page.Would, err = c.App.Changes.KillWould(ctx, p.in.Name, p.flag.Key); err != nil {
+			return switchPage{}, p, err
+		}
 	}
 	if len(page.Held) > listed {
 		page.Held, page.More = page.Held[:listed], len(page.Held)-listed

@@ -99,7 +99,7 @@ func (s *Site) showClients(c *gin.Context, status int, p clientsPage) {
 		p.Compared = verdict(compared)
 	}
 	if s.settings != "" {
-		p.Board = s.settings
+		p.Board = s.settings + "/migrations/" + url.PathEscape(s.flags.Environment()) + "/" + clientsFlag
 	}
 	s.show(c, status, "clients", p)
 }
