@@ -52,7 +52,7 @@ both:
 # SQLite is C that was translated: what the detector watches in it costs more than all the rest, and says nothing of ours.
 RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|FirstPage.*Budget' $(RACE)
+	$(WITH_AXE) $(TOOL) gotestsum --format pkgname -- -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|(FirstPage|Migrations).*Budget' $(RACE)
 
 ## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
 pages:
