@@ -9,12 +9,13 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
 
 func TestADifferenceThatLastsIsCountedAndShownAsTheHostSays(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
 			c.Redact = func(id string, old, fresh counter) (what, oldText, newText string) {
@@ -51,7 +52,7 @@ func TestADifferenceThatLastsIsCountedAndShownAsTheHostSays(t *testing.T) {
 }
 
 func TestADifferenceThatIsGoneAtASecondLookDoesNotCount(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		reads := 0 // of the side that is compared, in one goroutine
 		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
@@ -74,7 +75,7 @@ func TestADifferenceThatIsGoneAtASecondLookDoesNotCount(t *testing.T) {
 }
 
 func TestMoreComparisonsThanMayRunAreLeftOut(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
 			c.Comparing, c.Timeout = 2, 300*time.Millisecond
@@ -98,7 +99,7 @@ func TestMoreComparisonsThanMayRunAreLeftOut(t *testing.T) {
 }
 
 func TestAPanicWhileComparingHarmsNobody(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		asked := make(chan struct{}, 1)
 		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
@@ -116,7 +117,7 @@ func TestAPanicWhileComparingHarmsNobody(t *testing.T) {
 }
 
 func TestOnlyTheShareThatIsSampledIsCompared(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		compared := 0 // an answer is copied for each comparison, before the caller has it
 		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
@@ -136,7 +137,7 @@ func TestOnlyTheShareThatIsSampledIsCompared(t *testing.T) {
 
 // BenchmarkRoutingARead measures what a read costs on top of the query, which costs nothing here.
 func BenchmarkRoutingARead(b *testing.B) {
-	w := newWorld(b, func() *gorm.DB { return emptySQLite(b) })
+	w := newWorld(b, func() *gorm.DB { return databases.SQLite(b) })
 	side := w.new.side()
 	side.Read = func(context.Context, string) (counter, error) { return counter{}, nil }
 	var entities []*counters

@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -14,8 +15,8 @@ import (
 func BenchmarkWrite(b *testing.B) {
 	const rows = 50
 	for name, empty := range map[string]func() *gorm.DB{
-		"SQLite":     func() *gorm.DB { return emptySQLite(b) },
-		"PostgreSQL": func() *gorm.DB { return emptyPostgres(b) },
+		"SQLite":     func() *gorm.DB { return databases.SQLite(b) },
+		"PostgreSQL": func() *gorm.DB { return databases.Postgres(b) },
 	} {
 		w := newWorld(b, empty)
 		for _, at := range []ruleset.Stage{ruleset.StageOff, ruleset.StageDualWrite} {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/ruleset"
 )
@@ -49,7 +50,7 @@ func (w where) prepare(t *testing.T) {
 	t.Helper()
 	for i, place := range []string{w.Old, w.New, w.Journal} {
 		db, err := open(place)
-		db = closing(t, db, err)
+		db = databases.Closing(t, db, err)
 		if i == 2 {
 			if err := cutover.NewJournal(db).Prepare(t.Context()); err != nil {
 				t.Fatal(err)

@@ -12,11 +12,12 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 )
 
 // onStores runs a test on a prepared store of each kind of database.
 func onStores(t *testing.T, run func(t *testing.T, store cutover.Store, db *gorm.DB)) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		db := empty()
 		store := cutover.GORM(db)
 		must(t, store.Prepare(t.Context()))
@@ -32,7 +33,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestSeveralInstancesMayPrepareASideAtOnce(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		db := empty()
 		var wait sync.WaitGroup
 		for range 8 {
@@ -177,7 +178,7 @@ func TestMarksAreTakenAThousandAtATimeAndAllAreCounted(t *testing.T) {
 }
 
 func TestAMarkInAnOpenTransactionDoesNotHoldUpTheRepair(t *testing.T) {
-	db := emptyPostgres(t)
+	db := databases.Postgres(t)
 	store := cutover.GORM(db)
 	must(t, store.Prepare(t.Context()))
 	must(t, store.Mark(t.Context(), "clients", []string{"a"}))
@@ -193,7 +194,7 @@ func TestAMarkInAnOpenTransactionDoesNotHoldUpTheRepair(t *testing.T) {
 }
 
 func TestTheTransactionsOfTwoSidesDoNotHideEachOther(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		oldDB, newDB := empty(), empty()
 		must(t, oldDB.Exec("CREATE TABLE rows (id INTEGER)").Error)
 		must(t, newDB.Exec("CREATE TABLE rows (id INTEGER)").Error)

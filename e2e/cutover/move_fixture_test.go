@@ -16,6 +16,7 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/migrations"
 	"github.com/toprent/flags/models"
@@ -65,12 +66,12 @@ func onMoves(t *testing.T, run func(m *move)) {
 		must(t, err)
 		_, err = migrations.Up(t.Context(), pool, migrations.SQLite)
 		must(t, err)
-		run(newMove(t, store, func() *gorm.DB { return emptySQLite(t) }))
+		run(newMove(t, store, func() *gorm.DB { return databases.SQLite(t) }))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		store, err := models.Open(t.Context(), pgtest.URL(t))
 		must(t, err)
-		run(newMove(t, store, func() *gorm.DB { return emptyPostgres(t) }))
+		run(newMove(t, store, func() *gorm.DB { return databases.Postgres(t) }))
 	})
 }
 

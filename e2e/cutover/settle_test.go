@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -45,7 +46,7 @@ func (w *world) has(entity *counters, key string, wanted int64) {
 }
 
 func TestEachAuthorityIsBroughtUpToDateForItsOwnTenants(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.queues("a")
 		var config cutover.Config[string, counter, change, counter]
@@ -62,7 +63,7 @@ func TestEachAuthorityIsBroughtUpToDateForItsOwnTenants(t *testing.T) {
 }
 
 func TestACallerWhoGivesUpDoesNotEndTheWaitOfOthers(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.queues("a")
 		next := w.live(asItIs)
@@ -75,7 +76,7 @@ func TestACallerWhoGivesUpDoesNotEndTheWaitOfOthers(t *testing.T) {
 }
 
 func TestASideThatHangsLeavesTheCallerTimeToBeAnswered(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.old.Mark(t.Context(), "counters", []string{"a"}))
@@ -94,7 +95,7 @@ func TestASideThatHangsLeavesTheCallerTimeToBeAnswered(t *testing.T) {
 }
 
 func TestWhatWasMarkedComesToTheNewAuthorityWithoutTheJournal(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.journalAway(true)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
@@ -109,7 +110,7 @@ func TestWhatWasMarkedComesToTheNewAuthorityWithoutTheJournal(t *testing.T) {
 }
 
 func TestARowThatIsWrittenAgainAndAgainStaysMarked(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.old.db.Exec("UPDATE counters SET n = 5").Error)
@@ -131,7 +132,7 @@ func TestARowThatIsWrittenAgainAndAgainStaysMarked(t *testing.T) {
 }
 
 func TestAWriteToTheAuthorityAloneIsNotOverwrittenByAnOldMark(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.old.Mark(t.Context(), "counters", []string{"a"}))
@@ -150,7 +151,7 @@ func TestAWriteToTheAuthorityAloneIsNotOverwrittenByAnOldMark(t *testing.T) {
 }
 
 func TestASideThatHangsHoldsNoRowsOfTheAuthority(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.old.Mark(t.Context(), "counters", []string{"a"}))
@@ -179,7 +180,7 @@ func TestASideThatHangsHoldsNoRowsOfTheAuthority(t *testing.T) {
 }
 
 func TestAJournalThatHangsBetweenDoesNotHoldAWriter(t *testing.T) {
-	w := newWorld(t, func() *gorm.DB { return emptyPostgres(t) })
+	w := newWorld(t, func() *gorm.DB { return databases.Postgres(t) })
 	must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 	w.queues("a")
 	_, next := w.instance(func(c *cutover.Config[string, counter, change, counter]) {

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -35,7 +36,7 @@ var failures = []struct {
 }{{"refuses", refuses}, {"panics", panics}, {"hangs", hangs}}
 
 func TestEachStageReadsTheSidesOfTheTable(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.old.db.Exec("INSERT INTO counters VALUES ('a', 'acme', 1)").Error)
 		must(t, w.new.db.Exec("INSERT INTO counters VALUES ('a', 'acme', 2)").Error)
@@ -99,7 +100,7 @@ func TestEachStageReadsTheSidesOfTheTable(t *testing.T) {
 }
 
 func TestEachStageWritesTheSidesOfTheTableInItsOrder(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.stage, w.entity = w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Timeout = 300 * time.Millisecond })
 		for _, line := range table {
@@ -150,7 +151,7 @@ func writes(t *testing.T, w *world, stage ruleset.Stage, sides []string) {
 }
 
 func TestWithoutTheJournalTheAuthorityIsWrittenAndTheRowMarked(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		for _, line := range table {
 			known, fresh := line.stage.String(), line.stage.String()+" begun"
@@ -177,7 +178,7 @@ func TestWithoutTheJournalTheAuthorityIsWrittenAndTheRowMarked(t *testing.T) {
 }
 
 func TestNothingButTheOriginalIsTouchedWhileNothingMoves(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.stage.set(cutover.Place{Stage: ruleset.StageOff})
 		w.journalAway(true)

@@ -12,11 +12,12 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
 func TestWritersRacingOnTwoInstancesAndTwoStagesLeaveEqualSides(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		ahead, other := w.instance(func(*cutover.Config[string, counter, change, counter]) {})
 		ahead.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
@@ -48,7 +49,7 @@ func TestWritersRacingOnTwoInstancesAndTwoStagesLeaveEqualSides(t *testing.T) {
 }
 
 func TestASideThatComesBackGetsEveryChangeOnce(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		for _, how := range []int32{gone, refuses, panics} {
@@ -70,7 +71,7 @@ func TestASideThatComesBackGetsEveryChangeOnce(t *testing.T) {
 }
 
 func TestAChangeThatTheOtherSideNeverTakesIsCopiedAsARow(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.new.db.Exec("UPDATE counters SET n = 999999").Error) // one more is refused
@@ -85,7 +86,7 @@ func TestAChangeThatTheOtherSideNeverTakesIsCopiedAsARow(t *testing.T) {
 }
 
 func TestARowThatTheOtherSideNeverHadIsCopiedBeforeItIsChanged(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.old.db.Exec("INSERT INTO counters VALUES ('a', 'acme', 40)").Error)
 		for range 2 {
@@ -98,7 +99,7 @@ func TestARowThatTheOtherSideNeverHadIsCopiedBeforeItIsChanged(t *testing.T) {
 }
 
 func TestACommitThatWasNotConfirmedIsASuccess(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		lost := func() error { return errors.New("the connection was lost while committing") }
 		for i, side := range []*database{w.old, w.new} {
@@ -114,7 +115,7 @@ func TestACommitThatWasNotConfirmedIsASuccess(t *testing.T) {
 }
 
 func TestAnAuthorityThatIsGoneGetsTheChangeOnBothSidesOrNeither(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		for i, confirmed := range []bool{true, false} {
 			leave := func() error {
@@ -142,7 +143,7 @@ func TestAnAuthorityThatIsGoneGetsTheChangeOnBothSidesOrNeither(t *testing.T) {
 }
 
 func TestAWriterThatSleptBeyondItsLeaseIsStoppedByTheNumbers(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		_, sleeper := w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Lease = time.Millisecond })
 		for i, side := range []*database{w.old, w.new} {
@@ -167,7 +168,7 @@ func TestAWriterThatSleptBeyondItsLeaseIsStoppedByTheNumbers(t *testing.T) {
 }
 
 func TestAJournalThatWasSetBackGoesOnFromTheSidesNumbers(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		for range 5 {
 			must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
@@ -183,7 +184,7 @@ func TestAJournalThatWasSetBackGoesOnFromTheSidesNumbers(t *testing.T) {
 }
 
 func TestAnAuthorityThatWasSetBackIsTheAuthorityAllTheSame(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		for range 5 {
 			must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
@@ -198,7 +199,7 @@ func TestAnAuthorityThatWasSetBackIsTheAuthorityAllTheSame(t *testing.T) {
 }
 
 func TestACallerWhoGivesUpLeavesTidySides(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		ctx, giveUp := context.WithCancel(t.Context())
 		between := func() error { giveUp(); return nil }
@@ -220,7 +221,7 @@ func TestACallerWhoGivesUpLeavesTidySides(t *testing.T) {
 }
 
 func TestTheNewAuthorityHasWhatWasWrittenBeforeItBecameThat(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.new.fails(gone)
 		must(t, w.entity.Write(t.Context(), acme, "queued", change{Add: 1}))
@@ -247,7 +248,7 @@ func TestTheNewAuthorityHasWhatWasWrittenBeforeItBecameThat(t *testing.T) {
 }
 
 func TestALostSideDoesNotStopTheNewAuthority(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		leave := func(context.Context) error { w.old.fails(gone); return errDown }

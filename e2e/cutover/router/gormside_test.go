@@ -13,10 +13,11 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 )
 
 func TestAGORMSideTakesRowsWhole(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		side, err := cutover.GORMSide[string, int, string, client](w.db)
 		must(t, err)
@@ -46,7 +47,7 @@ func TestAGORMSideTakesRowsWhole(t *testing.T) {
 
 func TestKeysAreInTheOrderOfTheRows(t *testing.T) {
 	letters := []string{"a", "B", "ä", "Z", "\x01", "\x02", " ", "-", "10", "9"}
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		side, err := cutover.GORMSide[string, int, string, note](w.db)
 		must(t, err)

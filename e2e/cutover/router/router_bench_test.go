@@ -5,6 +5,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -13,7 +14,7 @@ func BenchmarkRouter(b *testing.B) {
 	for _, kind := range []struct {
 		name  string
 		empty func(testing.TB) *gorm.DB
-	}{{"SQLite", emptySQLite}, {"PostgreSQL", emptyPostgres}} {
+	}{{"SQLite", databases.SQLite}, {"PostgreSQL", databases.Postgres}} {
 		b.Run(kind.name, func(b *testing.B) {
 			w := newWorld(b, func() *gorm.DB { return kind.empty(b) })
 			w.clients.at("", ruleset.StageDualWrite)

@@ -7,12 +7,13 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
 // One copies what was marked on the old side; another one has copied it too, opens the new side, and a row is written there.
 func TestALateCopyDoesNotOverwriteWhatTheNewSideHasSince(t *testing.T) {
-	w := newWorld(t, func() *gorm.DB { return emptyPostgres(t) })
+	w := newWorld(t, func() *gorm.DB { return databases.Postgres(t) })
 	w.clients.at("", ruleset.StageShadow)
 	c := w.begins("before")
 	key, err := cutover.GORMKey[client](w.old)

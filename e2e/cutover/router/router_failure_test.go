@@ -13,11 +13,12 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
 func TestWhatCouldNotBeCopiedIsRepaired(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		for _, stage := range []ruleset.Stage{ruleset.StageDualWrite, ruleset.StageShadow, ruleset.StageLive, ruleset.StageRampdown} {
 			w := newWorld(t, empty, func(r *cutover.Router) { r.Patience = 200 * time.Millisecond })
 			w.clients.at("", stage)
@@ -45,7 +46,7 @@ func TestWhatCouldNotBeCopiedIsRepaired(t *testing.T) {
 }
 
 func TestReadsOfBothSidesAreCompared(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		tell := newWorld(t, empty, func(r *cutover.Router) { w.compared(r) })
 		for _, stage := range []ruleset.Stage{ruleset.StageShadow, ruleset.StageLive} {
@@ -75,7 +76,7 @@ func TestReadsOfBothSidesAreCompared(t *testing.T) {
 }
 
 func TestTablesOfTwoSidesAreNotUsedTogether(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.db.Create(&country{Code: "at", Name: "Austria"}).Error)
 		w.clients.at("", ruleset.StageLive)
@@ -117,7 +118,7 @@ func TestTablesOfTwoSidesAreNotUsedTogether(t *testing.T) {
 }
 
 func TestWritesThatDoNotTellTheirRowsAreRefused(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.clients.at("", ruleset.StageDualWrite)
 		ann := w.begins("ann")
@@ -146,7 +147,7 @@ func TestWritesThatDoNotTellTheirRowsAreRefused(t *testing.T) {
 // the sides have to be equal in the end.
 func TestNothingIsLostWhileTwoInstancesChangeTheStageUnderLoad(t *testing.T) {
 	const writers, rowsEach, steps = 6, 5, 25
-	w := newWorld(t, func() *gorm.DB { return emptyPostgres(t) })
+	w := newWorld(t, func() *gorm.DB { return databases.Postgres(t) })
 	other := &places{name: "clients", stages: map[string]ruleset.Stage{}}
 	w.clients.at("", ruleset.StageDualWrite)
 	other.at("", ruleset.StageDualWrite)

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -128,7 +129,7 @@ var writes = []struct {
 }
 
 func TestEachWayToWriteReachesTheSidesOfItsStage(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		for _, stage := range ruleset.Stages {
 			t.Run(stage.String(), func(t *testing.T) {
 				w := newWorld(t, empty)
@@ -222,7 +223,7 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 			return name, err
 		},
 	}
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.old.Create(&client{Name: "old"}).Error)
 		must(t, w.fresh.Create(&client{Name: "new"}).Error)
@@ -242,7 +243,7 @@ func TestReadsComeFromTheSideOfTheirStage(t *testing.T) {
 }
 
 func TestATransactionStaysOnItsSideWhenTheStageChanges(t *testing.T) {
-	db := emptyPostgres
+	db := databases.Postgres
 	w := newWorld(t, func() *gorm.DB { return db(t) })
 	w.clients.at("", ruleset.StageShadow)
 	w.begins("ann")
@@ -264,7 +265,7 @@ func TestATransactionStaysOnItsSideWhenTheStageChanges(t *testing.T) {
 }
 
 func TestAnInstanceThatIsLateFollowsTheOthers(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.clients.at("", ruleset.StageShadow)
 		w.begins("ann")
@@ -283,7 +284,7 @@ func TestAnInstanceThatIsLateFollowsTheOthers(t *testing.T) {
 }
 
 func TestTenantsAreOnTheirOwnSides(t *testing.T) {
-	onEach(t, func(t *testing.T, empty func() *gorm.DB) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		w.clients.at("", ruleset.StageDualWrite)
 		w.clients.at("moved", ruleset.StageRampdown)
