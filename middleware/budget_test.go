@@ -37,7 +37,7 @@ func TestAPageWithFlagsStaysWithinItsBudget(t *testing.T) {
 }
 
 // An app that has previews costs those who are in none what it costs without: no allocation, and hardly any time.
-func TestARequestWithoutAPreviewCostsTheSameWherePreviewsAre(t *testing.T) {
+func TestARequestWithoutAPreviewStaysWithinItsBudget(t *testing.T) {
 	with, without := askerOf(t, &middleware.Preview{Key: testKey}), askerOf(t, nil)
 	for range 100 { // what is pooled is there
 		with()
