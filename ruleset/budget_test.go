@@ -85,17 +85,22 @@ func TestOneCheckByKeyTakesTwentyNanosecondsAtMost(t *testing.T) {
 	for i, f := range hundredFlags().Flags {
 		places[f.Key] = int32(i)
 	}
+	var keys [64]string // where a key lies in a map is drawn anew in each process: one alone may be lucky
+	for i := range keys {
+		keys[i] = hundredFlags().Flags[i].Key
+	}
+	next := 0
 	nanoseconds := func(do func()) float64 {
 		start := time.Now()
-		for range checks {
+		for next = range checks {
 			do()
 		}
 		return float64(time.Since(start)) / checks
 	}
 	check, lookUp := 1e9, 1e9
 	for range 300 { // the quickest of either: whatever else the machine does can only slow it down
-		check = min(check, nanoseconds(func() { sink.on = v.On("feature-055") }))
-		lookUp = min(lookUp, nanoseconds(func() { sink.place = places["feature-055"] }))
+		check = min(check, nanoseconds(func() { sink.on = v.On(keys[next%64]) }))
+		lookUp = min(lookUp, nanoseconds(func() { sink.place = places[keys[next%64]] }))
 	}
 	allowed := most * max(1, lookUp/plain)
 	t.Logf("%.1f ns a check, %.1f ns a look-up in a map, %.1f ns allowed", check, lookUp, allowed)

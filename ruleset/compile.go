@@ -117,7 +117,7 @@ func (c *compiler) compileFlag(source *Flag, overrides []indexedOverride) *flag 
 		return f
 	}
 	before := len(c.problems)
-	fc := &flagCompiler{compiler: c, source: source, flag: &flag{source: *source, overrides: own, plans: c.plans, staged: source.Staged()}}
+	fc := &flagCompiler{compiler: c, source: source, flag: &flag{source: *source, overrides: own, plans: c.plans, staged: source.Staged(), identity: unitHash(source.Key)}}
 	fc.compile()
 	fc.setAside(before)
 	fc.compileOverrides(overrides)

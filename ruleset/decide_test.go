@@ -254,8 +254,9 @@ func TestAllAndEnabledAreInTheOrderOfKeys(t *testing.T) {
 // questions records what an Observer hears.
 type questions struct{ unknown, failed []string }
 
-func (q *questions) FlagNotFound(key string)      { q.unknown = append(q.unknown, key) }
-func (q *questions) FlagFailed(key, cause string) { q.failed = append(q.failed, key+": "+cause) }
+func (q *questions) FlagNotFound(key string)                 { q.unknown = append(q.unknown, key) }
+func (q *questions) FlagFailed(key, cause string)            { q.failed = append(q.failed, key+": "+cause) }
+func (q *questions) Counter(string, string) *ruleset.Counter { return nil }
 
 func TestAnObserverHearsOfUnknownAndMalformedFlags(t *testing.T) {
 	r, _ := flawed(t, define(boolean("good"), boolean("bad", serve("no such variant"))))

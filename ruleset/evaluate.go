@@ -13,14 +13,16 @@ func (r *Revision) Evaluate(subject Subject, at time.Time) Values {
 	for _, i := range r.dynamic {
 		e.cells[i] = e.decide(&r.nodes[i])
 	}
+	set.lane = e.lane
 	e.end()
-	return Values{set}
+	return Values{set: set}
 }
 
 // evaluation is one subject's turn through a revision. Finished ones are used again, since what a rule reads may
 // escape to the heap and they would be allocated for each subject.
 type evaluation struct {
 	revision *Revision
+	lane     uint8 // each processor mostly has an evaluation of its own, and each of those a lane
 	addOns   []string
 	plan     string // the subject's, but while asking what an upgrade would give
 	now      time.Time
@@ -62,7 +64,7 @@ func (r *Revision) begin(s *Subject, at time.Time, cells []cell) *evaluation {
 	e, ok := r.finished.Get().(*evaluation)
 	if !ok {
 		slots := reservedSlots + len(r.attributes)
-		e = &evaluation{revision: r, values: make([]value, slots), units: make([]unitDraw, slots)}
+		e = &evaluation{revision: r, lane: uint8(r.begun.Add(1)), values: make([]value, slots), units: make([]unitDraw, slots)}
 	}
 	e.addOns, e.plan, e.now, e.cells = s.AddOns, s.Plan, at, cells
 	e.readReserved(s, at)

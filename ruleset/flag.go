@@ -28,7 +28,32 @@ type flag struct {
 	segments       []*segment
 	timed          bool // a value can depend on the time
 
-	read atomic.Bool // was asked for since the last TakeReads
+	read     atomic.Uint32 // whether it was asked for since the last takeRead
+	identity uint64        // a hash of the key
+	counters []*Counter    // that of no variant, then each variant's; nil: answers are not counted
+}
+
+// What is known of whether a flag was asked for.
+const (
+	unread uint32 = iota
+	wasRead
+	wasReadUncounted // so to ask for it once more changes nothing here
+)
+
+// markRead notes that the flag was asked for. Reading a shared line is cheap, writing it is not.
+func (f *flag) markRead() {
+	state := wasRead
+	if f.counters == nil {
+		state = wasReadUncounted
+	}
+	if f.read.Load() != state {
+		f.read.Store(state)
+	}
+}
+
+// takeRead reports whether the flag was asked for since the last time.
+func (f *flag) takeRead() bool {
+	return f.read.Load() != unread && f.read.Swap(unread) != unread
 }
 
 // variantIndex is a variant's place in stored order.

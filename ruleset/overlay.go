@@ -23,9 +23,12 @@ func Overlay(pinned, newest *Revision) *Revision {
 	nodes := overlayNodes(pinned, newest)
 	for {
 		r := &Revision{id: pinned.id, definition: pinned.definition, plans: pinned.plans, segments: pinned.segments,
-			compiled: pinned.compiled, attributes: attributes, observer: newest.observer}
+			compiled: pinned.compiled, attributes: attributes}
 		circular := r.assemble(nodes, slices.Concat(pinned.gates(), newest.gates()))
 		if len(circular) == 0 {
+			if newest.observer != nil {
+				r.Observe(newest.observer)
+			}
 			return r
 		}
 		// The prerequisites of each are sound, but those of both together go in a circle. What is in it follows

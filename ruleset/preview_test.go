@@ -100,8 +100,9 @@ func TestWhatIsReadUnderAPreviewCountsForNothing(t *testing.T) {
 
 type observed struct{ unknown int }
 
-func (o *observed) FlagNotFound(string)       { o.unknown++ }
-func (o *observed) FlagFailed(string, string) {}
+func (o *observed) FlagNotFound(string)                     { o.unknown++ }
+func (o *observed) FlagFailed(string, string)               {}
+func (o *observed) Counter(string, string) *ruleset.Counter { return nil }
 
 func TestADraftIsSeenWholeButForKills(t *testing.T) {
 	newest := define(of(ruleset.Operational, boolean("breaker")), boolean("killed", serve("on")), boolean("lifted", serve("on")), boolean("gone", serve("on")))

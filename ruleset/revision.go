@@ -3,6 +3,7 @@ package ruleset
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Revision is a compiled definition. It never changes and is safe for concurrent use.
@@ -24,16 +25,20 @@ type Revision struct {
 	timed    bool
 	browser  browserJSON
 	observer Observer
-	preview  bool      // for somebody's own session: what is read in it counts for nothing
-	finished sync.Pool // of *evaluation
+	preview  bool          // for somebody's own session: what is read in it counts for nothing
+	finished sync.Pool     // of *evaluation
+	begun    atomic.Uint32 // evaluations made
 }
 
-// Observer hears of questions that have no proper answer. Its methods are called where a value is read: they must be
-// quick and safe for concurrent use.
+// Observer hears of questions that have no proper answer, and counts the others. Its methods are safe for concurrent
+// use. The first two are called where a value is read, so they must be quick.
 type Observer interface {
 	FlagNotFound(key string) // no such flag, or archived: the caller's fallback was served
 	// malformed, with the reason: its default was served
 	FlagFailed(key, cause string)
+	// Counter gives what counts the answers with a variant of a flag, no variant being the fallback in the code: always
+	// the same one, or always nil, which counts nothing.
+	Counter(key, variant string) *Counter
 }
 
 // node is a flag's place in one revision. It fills 64 bytes, what a processor reads at once.
@@ -60,8 +65,13 @@ func (r *Revision) ID() ID { return r.id }
 // Definition is what the revision was compiled from. It must not be changed.
 func (r *Revision) Definition() Definition { return r.definition }
 
-// Observe sets who hears of questions without a proper answer. It must be called before the first evaluation.
-func (r *Revision) Observe(o Observer) { r.observer = o }
+// Observe sets who hears of questions. It must be called before the first evaluation.
+func (r *Revision) Observe(o Observer) {
+	r.observer = o
+	for i := range r.nodes {
+		r.nodes[i].flag.countWith(o)
+	}
+}
 
 // Timed reports whether a value can depend on the time of the evaluation.
 func (r *Revision) Timed() bool { return r.timed }
@@ -91,7 +101,7 @@ func (r *Revision) Malformed() map[string]string {
 func (r *Revision) TakeReads() []string {
 	var keys []string
 	for i := range r.nodes {
-		if f := r.nodes[i].flag; f.read.Load() && f.read.Swap(false) {
+		if f := r.nodes[i].flag; f.takeRead() {
 			keys = append(keys, f.source.Key)
 		}
 	}

@@ -65,7 +65,7 @@ func (d *StageDecider) Decide(tenant string, plan string, attributes map[string]
 	if d.node == nil {
 		return 0, false
 	}
-	d.revision.markRead(d.node.flag)
+	d.node.flag.markRead()
 	if d.fixed {
 		return d.stage, true
 	}

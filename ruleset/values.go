@@ -9,11 +9,15 @@ import (
 
 // Values are the values of all flags for one subject. They never change and are safe for concurrent use. The zero
 // Values gives every fallback.
-type Values struct{ set *valueSet }
+type Values struct {
+	set   *valueSet
+	reads *Reads // nil: nobody notes what is read
+}
 
 type valueSet struct {
 	revision *Revision
 	cells    []cell
+	lane     uint8    // in which answers are counted: that of the processor that decided them, more or less
 	denied   []string // keys that are no flags here, and that the subject's plan excludes
 	encode   sync.Once
 	json     []byte
@@ -58,7 +62,7 @@ func (v Values) On(key string) bool { return v.Bool(key, false) }
 // Bool gives a boolean value, or the fallback for an unknown flag or one of another type. Where there are rules, a
 // fallback never beats a kill, nor a plan that excludes the key.
 func (v Values) Bool(key string, fallback bool) bool {
-	n, c := v.find(key)
+	n, c := v.check(key)
 	if n == nil {
 		return fallback && v.mayFallBack(key)
 	}
@@ -88,13 +92,13 @@ func (v Values) Number(key string, fallback float64) float64 {
 // Decode decodes the value of a flag into target, as encoding/json does, and reports whether it could. Where the flag
 // is unknown, target is left as it was; see String.
 func (v Values) Decode(key string, target any) bool {
-	n, c := v.find(key)
+	n, c := v.check(key)
 	return n != nil && c.variant != noVariant && json.Unmarshal(n.flag.variants[c.variant].raw, target) == nil
 }
 
 // Variant is the name of the variant served; empty for an unknown flag.
 func (v Values) Variant(key string) string {
-	n, c := v.find(key)
+	n, c := v.check(key)
 	if n == nil {
 		return ""
 	}
@@ -103,20 +107,34 @@ func (v Values) Variant(key string) string {
 
 // Reason says why a flag has its value.
 func (v Values) Reason(key string) Reason {
-	_, c := v.find(key)
+	place := v.place(key)
+	if place < 0 {
+		return FlagNotFound
+	}
+	_, c := v.at(place)
 	return c.reason
 }
 
 // Upgradable reports whether the subject's plan excludes the flag and an upgrade would turn it on: the one case in
 // which selling it is honest.
 func (v Values) Upgradable(key string) bool {
-	_, c := v.find(key)
-	return c.bits&bitUpgradable != 0
+	place := v.place(key)
+	if place < 0 {
+		return false
+	}
+	_, c := v.at(place)
+	if c.bits&bitUpgradable == 0 {
+		return false
+	}
+	if v.reads != nil && !v.set.revision.preview {
+		v.reads.offered.note(place, len(v.set.cells))
+	}
+	return true
 }
 
 // Detail gives a value with how it came about.
 func (v Values) Detail(key string) Detail {
-	n, c := v.find(key)
+	n, c := v.check(key)
 	if n == nil {
 		return Detail{Key: key, RuleIndex: -1}
 	}
@@ -144,10 +162,9 @@ func (v Values) Enabled() []string {
 		return keys
 	}
 	for i, c := range v.set.cells {
-		f := v.set.revision.nodes[i].flag
-		v.set.revision.markRead(f)
+		v.answered(i)
 		if c.bits&bitOn != 0 {
-			keys = append(keys, f.source.Key)
+			keys = append(keys, v.set.revision.nodes[i].flag.source.Key)
 		}
 	}
 	return keys
@@ -198,44 +215,83 @@ func (v Values) AppendJSON(dst []byte) []byte {
 	return v.set.revision.browser.append(dst, v.set.cells)
 }
 
-// find gives a flag and its value, and notes that it was read.
-func (v Values) find(key string) (*node, cell) {
+// check answers a question for a flag's value: it is counted, and noted by who notes what is read.
+func (v Values) check(key string) (*node, cell) {
 	if v.set == nil {
 		return nil, cell{}
 	}
 	r := v.set.revision
-	i, ok := r.index[key]
+	place, ok := r.index[key]
 	if !ok {
-		if r.observer != nil {
-			r.observer.FlagNotFound(key)
-		}
+		r.missed(key)
 		return nil, cell{}
 	}
-	n, c := &r.nodes[i], v.set.cells[i]
-	r.markRead(n.flag)
-	if c.reason == Error && r.observer != nil {
-		r.observer.FlagFailed(key, n.malformed)
+	n, c := &r.nodes[place], v.set.cells[place]
+	if v.reads != nil || n.flag.read.Load() != wasReadUncounted || c.reason == Error {
+		v.answered(int(place))
 	}
 	return n, c
 }
 
-// markRead notes that a flag was read. Under a preview nothing is noted: a flag that nobody else reads must not seem to be
-// in use because somebody had a look.
-func (r *Revision) markRead(f *flag) {
-	if !f.read.Load() && !r.preview { // reading a shared line is cheap, writing it is not
-		f.read.Store(true)
+// answered notes that the flag at a place was asked for, counts the answer, and tells of a failure. Under a preview, which
+// is nobody's own, nothing is noted or counted.
+func (v Values) answered(place int) {
+	r, c := v.set.revision, v.set.cells[place]
+	n := &r.nodes[place]
+	if c.reason == Error && r.observer != nil {
+		r.observer.FlagFailed(n.flag.source.Key, n.malformed)
 	}
+	if r.preview {
+		return
+	}
+	n.flag.markRead()
+	if n.flag.counters != nil {
+		n.flag.counter(c.variant).add(v.set.lane)
+	}
+	if v.reads != nil {
+		v.reads.read.note(place, len(v.set.cells))
+	}
+}
+
+// place finds a flag; below zero: there is none.
+func (v Values) place(key string) int {
+	if v.set != nil {
+		if i, ok := v.set.revision.index[key]; ok {
+			return int(i)
+		}
+		v.set.revision.missed(key)
+	}
+	return -1
+}
+
+func (r *Revision) missed(key string) {
+	if r.observer != nil {
+		r.observer.FlagNotFound(key)
+	}
+}
+
+// at gives the flag at a place with its value, and notes that it is in use.
+func (v Values) at(place int) (*node, cell) {
+	r := v.set.revision
+	n, c := &r.nodes[place], v.set.cells[place]
+	if c.reason == Error && r.observer != nil {
+		r.observer.FlagFailed(n.flag.source.Key, n.malformed)
+	}
+	if !r.preview { // a flag that nobody else reads must not seem to be in use because somebody had a look
+		n.flag.markRead()
+	}
+	return n, c
 }
 
 // NoteRead notes that a flag was read, for code that knows its value without asking: it is the same for everybody.
 func (r *Revision) NoteRead(key string) {
-	if i, ok := r.index[key]; ok {
-		r.markRead(r.nodes[i].flag)
+	if i, ok := r.index[key]; ok && !r.preview {
+		r.nodes[i].flag.markRead()
 	}
 }
 
 func (v Values) value(key string) any {
-	n, c := v.find(key)
+	n, c := v.check(key)
 	if n == nil || c.variant == noVariant {
 		return nil
 	}
