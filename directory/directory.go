@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/toprent/flags/internal/noted"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -48,7 +49,7 @@ type Directory struct {
 
 	seed    maphash.Seed
 	clock   atomic.Int64 // Unix seconds, as of the last flush: asking the time would cost more than all the rest
-	noted   *noted
+	noted   *noted.Table // who was noted lately: it is read without a lock
 	dropped atomic.Int64
 
 	mu      sync.Mutex // guards what waits
@@ -76,7 +77,7 @@ func New(store *models.Store, options Options) *Directory {
 		options.Logger = slog.Default()
 	}
 	d := &Directory{store: store, attributes: slices.Compact(slices.Sorted(slices.Values(options.Attributes))), flush: options.Flush, log: options.Logger,
-		seed: maphash.MakeSeed(), noted: newNoted(), pending: map[pendingKey]models.DirectorySubject{}, minted: map[mintedKey]int64{}, looks: map[string]*look{}}
+		seed: maphash.MakeSeed(), noted: noted.New(1 << 17), pending: map[pendingKey]models.DirectorySubject{}, minted: map[mintedKey]int64{}, looks: map[string]*look{}}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.clock.Store(time.Now().Unix())
 	return d
@@ -89,7 +90,7 @@ func (d *Directory) Saw(environment string, subject ruleset.Subject) {
 		return
 	}
 	identity, tag := d.fingerprint(environment, &subject)
-	if d.noted.has(identity, tag) {
+	if d.noted.Has(identity, tag) {
 		return
 	}
 	d.note(environment, &subject, identity, tag)
@@ -119,12 +120,12 @@ func (d *Directory) note(environment string, s *ruleset.Subject, identity, tag u
 	if s.Tenant != "" {
 		tenant := ruleset.Subject{Tenant: s.Tenant, Plan: s.Plan, AddOns: s.AddOns}
 		tenantIdentity, tenantTag := d.fingerprint(environment, &tenant)
-		if !d.noted.has(tenantIdentity, tenantTag) && d.keep(environment, rowOf(models.SeenTenant, s.Tenant, &tenant, nil, at)) {
-			d.noted.put(tenantIdentity, tenantTag)
+		if !d.noted.Has(tenantIdentity, tenantTag) && d.keep(environment, rowOf(models.SeenTenant, s.Tenant, &tenant, nil, at)) {
+			d.noted.Put(tenantIdentity, tenantTag)
 		}
 	}
 	if s.User != "" && d.keep(environment, rowOf(models.SeenUser, s.User, s, d.attributes, at)) {
-		d.noted.put(identity, tag)
+		d.noted.Put(identity, tag)
 	}
 }
 

@@ -46,6 +46,7 @@ type FeatureFlagService struct {
 	counts counters
 	seen   observer
 	tally  tally
+	checks checks
 
 	instance string    // names this process
 	started  time.Time // by the clock
@@ -58,7 +59,8 @@ type FeatureFlagService struct {
 
 	mu      sync.Mutex // guards what follows
 	noted   health
-	running context.Context // Run's; before and after, one that is never done
+	moves   []func(tenant, from, to string) // who hears of plans that change
+	running context.Context                 // Run's; before and after, one that is never done
 }
 
 // New loads the newest revision, from the source or failing that from the last good file, and returns a service that

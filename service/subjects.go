@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/toprent/flags/ruleset"
 )
@@ -41,6 +42,19 @@ func (s *FeatureFlagService) EnabledFeatures(ctx context.Context, userID string)
 func (s *FeatureFlagService) PlanChanged(_ context.Context, tenant, from, to string) {
 	dropped := s.byID.dropTenant(tenant)
 	s.log.Info("plan changed", "tenant", tenant, "from", from, "to", to, "dropped", dropped)
+	s.mu.Lock()
+	moves := s.moves
+	s.mu.Unlock()
+	for _, hear := range moves {
+		hear(tenant, from, to)
+	}
+}
+
+// OnPlanChanged calls hear each time that PlanChanged is told. It must be quick, and safe for concurrent use.
+func (s *FeatureFlagService) OnPlanChanged(hear func(tenant, from, to string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moves = append(slices.Clip(s.moves), hear)
 }
 
 func (s *FeatureFlagService) valuesByID(ctx context.Context, userID string) ruleset.Values {

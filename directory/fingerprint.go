@@ -3,50 +3,10 @@ package directory
 import (
 	"hash/maphash"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/toprent/flags/ruleset"
 )
-
-// noted holds who was noted lately, and as what: 131,072 subjects in 2 MB, whatever comes. It is read without a lock.
-// Whom it has no room for is noted, and stored, once more.
-type noted struct{ buckets [][ways]notedSlot }
-
-// ways is how many subjects whose hashes agree find room.
-const ways = 4
-
-type notedSlot struct{ identity, tag atomic.Uint64 }
-
-func newNoted() *noted { return &noted{make([][ways]notedSlot, 1<<15)} }
-
-// has reports whether the subject was noted as just this. The tag alone proves it, since it covers the identity.
-func (n *noted) has(identity, tag uint64) bool {
-	bucket := &n.buckets[identity>>1%uint64(len(n.buckets))] // the lowest bit is always set
-	for i := range bucket {
-		if bucket[i].tag.Load() == tag {
-			return true
-		}
-	}
-	return false
-}
-
-// put notes the subject in the place of what was noted of it before. It must not be called twice at once.
-func (n *noted) put(identity, tag uint64) {
-	bucket := &n.buckets[identity>>1%uint64(len(n.buckets))] // the lowest bit is always set
-	at := int(tag>>32) % ways                                // nobody's turn in particular
-	for i := range bucket {
-		switch bucket[i].identity.Load() {
-		case identity:
-			bucket[i].tag.Store(tag)
-			return
-		case 0:
-			at = i
-		}
-	}
-	bucket[at].identity.Store(identity)
-	bucket[at].tag.Store(tag)
-}
 
 // fingerprint gives a hash of whose sighting it is, and one of all that is kept of it, the hour included: each subject's
 // hours begin at another time, so that not everybody is written anew at once. The seed is this process's own, so nobody
