@@ -67,6 +67,10 @@ type Config struct {
 	// so that a form can only be sent to the instance that rendered it.
 	FormKey []byte
 
+	// Recorder hears what people were shown and what gates did, such as an analytics.Recorder. Browsers then report what their
+	// code has read, and what it tracks, by a POST to RefreshPath. Defaults to none: nothing is recorded.
+	Recorder Recorder
+
 	// Preview lets people look at variants and drafts in their own browser, by signed links. Defaults to none: there are no
 	// previews.
 	Preview *Preview
@@ -200,6 +204,9 @@ func (m *middleware) handle(c *gin.Context) {
 	case c.Request.URL.Path == m.RefreshPath && c.FullPath() != m.RefreshPath && isRead(c.Request):
 		r.refresh(c)
 		c.Abort()
+	case m.Recorder != nil && c.Request.URL.Path == m.RefreshPath && c.Request.Method == http.MethodPost && c.FullPath() != m.RefreshPath:
+		r.receive(c)
+		c.Abort()
 	case m.Preview != nil && c.Request.URL.Path == m.Preview.Path:
 		if c.FullPath() != m.Preview.Path { // else the host has put ServePreview there
 			r.servePreview(c)
@@ -212,9 +219,11 @@ func (m *middleware) handle(c *gin.Context) {
 		c.Writer = &r.writer
 		c.Next()
 		r.writer.finish()
+		r.recordAnswer(r.wentOut())
 		r.end()
 	default:
 		c.Next()
+		r.recordAnswer(false)
 	}
 }
 

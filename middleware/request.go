@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -23,9 +24,11 @@ type request struct {
 	known      bool   // the request brought the visitor's id
 	newVisitor bool   // the cookie is to be written
 
-	evaluate sync.Once
-	subject  ruleset.Subject
-	values   ruleset.Values
+	evaluate  sync.Once
+	evaluated atomic.Bool // subject and values are there
+	subject   ruleset.Subject
+	values    ruleset.Values
+	reads     ruleset.Reads // what was read of them, if somebody records it
 
 	maintenance *MaintenanceState // asked for at most once, by ask; nil: there is nothing to say
 	ask         sync.Once
@@ -113,6 +116,10 @@ func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 		} else {
 			r.values = r.view.Values(r.subject, r.at)
 		}
+		if r.middleware.Recorder != nil {
+			r.values = r.values.Noting(&r.reads)
+		}
+		r.evaluated.Store(true)
 	})
 	return r.values
 }

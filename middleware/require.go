@@ -15,15 +15,23 @@ func Require(key string, denials ...Denial) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		flags := From(c)
 		if flags.On(key) {
+			flags.recordGate(key, Granted)
 			c.Next()
 			return
 		}
 		for _, d := range denials {
-			if !d.onlyUpgradable || flags.Upgradable(key) {
-				d.deny(c)
-				return
+			switch {
+			case !d.onlyUpgradable:
+				flags.recordGate(key, Denied)
+			case flags.Upgradable(key):
+				flags.recordGate(key, Offered)
+			default:
+				continue
 			}
+			d.deny(c)
+			return
 		}
+		flags.recordGate(key, Denied)
 		NotFound().deny(c)
 	}
 }

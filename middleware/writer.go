@@ -44,6 +44,7 @@ type writer struct {
 	kept     [maxHeld]byte // the beginning of a tag's name, not sent yet
 	keeps    uint8         // bytes in kept
 	opened   bool          // the hook was called
+	shows    bool          // it is a page, and no error: somebody sees what it was made of
 	failed   bool          // a write of the block failed
 	hijacked bool
 }
@@ -136,6 +137,7 @@ func (w *writer) open(p []byte) {
 	w.opened = true
 	h, status := w.Header(), w.Status()
 	injectable := w.injectable(status, h, p)
+	w.shows = status < 300 && showsPage(status) && isHTML(h, p) && !isAttachment(h)
 	block := w.hook.beforeHeaders(status, h, injectable)
 	if !injectable || len(block) == 0 {
 		return

@@ -54,6 +54,7 @@ type Detail struct {
 	Rule       string `json:"rule,omitempty"`       // name of the rule that matched
 	RuleIndex  int    `json:"-"`                    // its place, from 0; -1: none
 	Upgradable bool   `json:"upgradable,omitempty"` // excluded by the plan, and an upgrade would turn it on
+	Gated      bool   `json:"-"`                    // who gets it depends on the plan
 }
 
 // On reports whether a flag is boolean true. An unknown flag is not.
@@ -139,6 +140,27 @@ func (v Values) Detail(key string) Detail {
 		return Detail{Key: key, RuleIndex: -1}
 	}
 	return n.detail(c)
+}
+
+// Peek is Detail for who does not use the value: it does not count as reading it. It is false for an unknown flag.
+func (v Values) Peek(key string) (Detail, bool) {
+	if v.set == nil {
+		return Detail{Key: key, RuleIndex: -1}, false
+	}
+	i, ok := v.set.revision.index[key]
+	if !ok {
+		return Detail{Key: key, RuleIndex: -1}, false
+	}
+	return v.set.revision.nodes[i].detail(v.set.cells[i]), true
+}
+
+// ClientVisible reports whether browsers get a flag's value.
+func (v Values) ClientVisible(key string) bool {
+	if v.set == nil {
+		return false
+	}
+	i, ok := v.set.revision.index[key]
+	return ok && v.set.revision.nodes[i].flag.source.ClientVisible
 }
 
 // All gives every flag in the order of keys. It does not count as reading them.
@@ -312,7 +334,7 @@ func (f *flag) name(v variantIndex) string {
 
 func (n *node) detail(c cell) Detail {
 	d := Detail{Key: n.flag.source.Key, Variant: n.flag.name(c.variant), Reason: c.reason, RuleIndex: -1,
-		Upgradable: c.bits&bitUpgradable != 0}
+		Upgradable: c.bits&bitUpgradable != 0, Gated: n.flag.gate != nil || n.guard != nil}
 	if c.variant != noVariant {
 		d.Value = n.flag.variants[c.variant].value
 	}

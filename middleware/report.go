@@ -1,0 +1,154 @@
+package middleware
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/toprent/flags/ruleset"
+)
+
+// report is what a browser tells of its page: which values its code has read, and what it measures.
+type report struct {
+	ETag  string         `json:"etag"` // of the values that it read
+	Read  []string       `json:"read"`
+	Track []trackedThing `json:"track"`
+}
+
+// trackedThing is written as a list: ["booked", 129.5].
+type trackedThing struct {
+	name  string
+	value float64
+}
+
+func (t *trackedThing) UnmarshalJSON(text []byte) error {
+	var parts []json.RawMessage
+	var value *float64
+	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != 2 {
+		return errors.New(`what is tracked is a list of a name and a number, such as ["booked", 1]`)
+	}
+	if err := json.Unmarshal(parts[0], &t.name); err != nil {
+		return errors.New("the name of what is tracked is not a text")
+	}
+	if err := json.Unmarshal(parts[1], &value); err != nil || value == nil { // as JSON writes NaN and infinity
+		return fmt.Errorf("the value of %.64q is not a finite number", t.name)
+	}
+	t.value = *value
+	return nil
+}
+
+const (
+	maxReport  = 16 << 10 // bytes
+	maxRead    = 1000     // keys of a report
+	maxTracked = 50       // things of a report
+)
+
+// Why a report is refused.
+const (
+	causeForeign  = "from another site"
+	causeStranger = "from a browser without a session"
+	causeMany     = "too many"
+	causeLarge    = "too large"
+	causeUnread   = "not understood"
+	causeStale    = "of values that the session does not have"
+	causeUnknown  = "of a flag that browsers do not have"
+	causeTracked  = "of something that cannot be tracked"
+)
+
+// Report takes what the browser tells of a page. It is for groups: register it as a POST beside [Refresh], where there is a
+// Recorder.
+func Report(c *gin.Context) {
+	r, ok := requestOf(c)
+	if !ok || !r.records() {
+		c.AbortWithStatus(http.StatusNotFound)
+		return
+	}
+	r.receive(c)
+}
+
+// receive takes a browser's report. Nothing in it is believed: what was read counts only if the server, too, finds that this
+// session has those values.
+func (r *request) receive(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Cache-Control", "no-store")
+	status, cause, err := r.take(c)
+	if err != nil {
+		r.middleware.Recorder.Refused(cause)
+		c.AbortWithStatusJSON(status, gin.H{"error": err.Error()})
+		return
+	}
+	c.Status(http.StatusNoContent)
+	c.Writer.WriteHeaderNow()
+}
+
+func (r *request) take(c *gin.Context) (status int, cause string, err error) {
+	m := r.middleware
+	if http.NewCrossOriginProtection().Check(c.Request) != nil {
+		return http.StatusForbidden, causeForeign, errors.New("a report is taken from this site's own pages alone")
+	}
+	values := r.valuesNow(c)
+	if r.subject.User == "" && !r.known {
+		return http.StatusForbidden, causeStranger, errors.New("a report needs the session of the page that it is about: load the page again")
+	}
+	if !m.Recorder.Admit(&r.subject) {
+		h := c.Writer.Header()
+		h.Set("Retry-After", "60")
+		return http.StatusTooManyRequests, causeMany, errors.New("this browser reports too much: wait a minute")
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxReport+1))
+	if err != nil {
+		return http.StatusBadRequest, causeUnread, errors.New("the report did not arrive whole")
+	}
+	if len(body) > maxReport {
+		c.Writer.Header().Set("Connection", "close") // the rest is not read
+		return http.StatusRequestEntityTooLarge, causeLarge, fmt.Errorf("a report has at most %d bytes", maxReport)
+	}
+	var told report
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&told); err != nil {
+		return http.StatusBadRequest, causeUnread, fmt.Errorf("the report cannot be read: %w", err)
+	}
+	if decoder.More() || len(told.Read) > maxRead || len(told.Track) > maxTracked {
+		return http.StatusBadRequest, causeUnread, fmt.Errorf("a report is one object, with at most %d keys and %d things", maxRead, maxTracked)
+	}
+	shown, status, cause, err := r.verified(told, values)
+	if err != nil {
+		return status, cause, err
+	}
+	for _, thing := range told.Track { // all or nothing
+		if err := m.Recorder.Track(&r.subject, inBrowser, thing.name, thing.value); err != nil {
+			return http.StatusUnprocessableEntity, causeTracked, err
+		}
+	}
+	for _, detail := range shown {
+		m.Recorder.Exposed(&r.subject, inBrowser, values, detail)
+	}
+	return 0, "", nil
+}
+
+// inBrowser is the place of what a browser tells.
+const inBrowser = "browser"
+
+// verified gives what a browser has shown, if it is what this session has.
+func (r *request) verified(told report, values ruleset.Values) (shown []ruleset.Detail, status int, cause string, err error) {
+	if len(told.Read) == 0 {
+		return nil, 0, "", nil
+	}
+	encoded := values.JSON()
+	if tag := string(append(appendTag([]byte{'"'}, encoded), '"')); told.ETag != tag && strings.TrimPrefix(told.ETag, "W/") != tag {
+		return nil, http.StatusConflict, causeStale, errors.New("the session has other values now: what was read of the old ones is not counted")
+	}
+	for _, key := range told.Read {
+		detail, exists := values.Peek(key)
+		if !exists || !values.ClientVisible(key) {
+			return nil, http.StatusUnprocessableEntity, causeUnknown, fmt.Errorf("%.128q is no flag that browsers have", key)
+		}
+		shown = append(shown, detail)
+	}
+	return shown, 0, "", nil
+}
