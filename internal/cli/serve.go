@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/toprent/flags/analytics"
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/settings"
@@ -81,6 +82,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
+	recorder := analytics.New(store, flags, analytics.Options{Logger: s.log})
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
 	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
@@ -95,11 +97,12 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 		return nil, err
 	}
 	site, err := sample.New(sample.Config{Store: store, Flags: flags, Clients: clients, Keys: keys, Secure: cfg.secure(), Logger: s.log,
-		Directory: seen, Preview: looking, Settings: pages.Mount, SettingsPath: settingsPath})
+		Directory: seen, Recorder: recorder, Preview: looking, Settings: pages.Mount, SettingsPath: settingsPath})
 	if err != nil {
 		return nil, err
 	}
 	background.Go(func() { _ = seen.Run(ctx) })
+	background.Go(func() { _ = recorder.Run(ctx) })
 	background.Go(func() { _ = pages.Run(ctx) })
 	return site, nil
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Clients *Clients // that move from one database to another
 
 	Directory middleware.Directory // remembers who was seen; optional
+	Recorder  middleware.Recorder  // hears what was shown; optional
 	Preview   *middleware.Preview  // shows variants and drafts in one browser; optional
 
 	Settings     func(*gin.RouterGroup) error // mounts the settings pages; optional
@@ -98,6 +99,7 @@ func New(config Config) (http.Handler, error) {
 		Secure:    s.secure,
 		Logger:    config.Logger,
 		Directory: config.Directory,
+		Recorder:  config.Recorder,
 		Preview:   config.Preview,
 	}))
 	// Who one is can be changed all the time, so that whoever tries it can become somebody who passes.

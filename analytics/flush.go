@@ -1,0 +1,135 @@
+package analytics
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/service"
+)
+
+// told is what of all that happened is stored, and what is on its way.
+type told struct {
+	mu      sync.Mutex                 // one flush at a time; guards what follows
+	last    map[service.Checked]uint64 // counted when last looked
+	checks  map[checkedAt]int64        // counted since, and not stored yet
+	minute  time.Time                  // that of the last look
+	sending *models.Batch              // is tried again and again, until it is known to be stored
+	number  int64                      // of the last batch
+
+	flushed, errors atomic.Int64
+	at              atomic.Int64 // of the last flush, in Unix nanoseconds
+}
+
+// checkedAt is an answer in a minute.
+type checkedAt struct {
+	service.Checked
+	minute time.Time
+}
+
+// maxMinutes bounds the minutes that wait while the database is down; what is counted after that is added to the last one.
+const maxMinutes = 24 * 60
+
+// look adds what was counted since the last look to the minute that it began in. It is called at the end of each minute.
+func (t *told) look(flags *service.FeatureFlagService) {
+	now := flags.Now().UTC().Truncate(time.Minute)
+	minute := t.minute
+	if minute.IsZero() {
+		minute = now
+	}
+	for checked, total := range flags.Checks() {
+		if n := total - t.last[checked]; n > 0 {
+			t.checks[checkedAt{checked, minute}] += int64(n)
+			t.last[checked] = total
+		}
+	}
+	if t.minute = now; len(t.checks) > 0 && now.Sub(oldest(t.checks)) > maxMinutes*time.Minute {
+		t.minute = minute // exact, if not to the minute
+	}
+}
+
+func oldest(checks map[checkedAt]int64) (at time.Time) {
+	for c := range checks {
+		if at.IsZero() || c.minute.Before(at) {
+			at = c.minute
+		}
+	}
+	return at
+}
+
+// maxEvents bounds what is stored in one transaction.
+const maxEvents = 5000
+
+// Flush stores what has happened. What cannot be stored now waits for the next flush. Nothing counts twice, even if it is
+// not known whether it was stored.
+func (r *Recorder) Flush(ctx context.Context) error { return r.flush(ctx, false) }
+
+func (r *Recorder) flush(ctx context.Context, last bool) error {
+	t := &r.told
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.look(r.flags)
+	for {
+		if t.sending == nil {
+			t.sending = r.nextBatch(last)
+		}
+		if t.sending == nil {
+			return nil
+		}
+		if _, err := r.store.RecordBatch(ctx, *t.sending); err != nil {
+			t.errors.Add(1)
+			return err
+		}
+		t.flushed.Add(int64(len(t.sending.Events)))
+		t.at.Store(r.flags.Now().UnixNano())
+		ended := t.sending.Instance.EndedAt != nil
+		t.number, t.sending = t.sending.Instance.Batch, nil
+		if ended || !r.more() {
+			return nil
+		}
+	}
+}
+
+// more reports whether a whole batch waits.
+func (r *Recorder) more() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.events) >= maxEvents
+}
+
+// nextBatch takes what waits. An instance tells of itself even if there is nothing else to tell.
+func (r *Recorder) nextBatch(last bool) *models.Batch {
+	t := &r.told
+	now := models.At(r.flags.Now())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	refused, _ := json.Marshal(r.refused)
+	b := &models.Batch{Instance: models.AnalyticsInstance{
+		Instance: r.flags.Instance(), Environment: r.flags.Environment(), Host: clean(r.Host), Batch: t.number + 1,
+		StartedAt: models.At(r.flags.Started()), FlushedAt: now, Every: r.Every.Milliseconds(), Dropped: r.dropped.Load(), Refused: string(refused),
+	}}
+	n := min(len(r.events), maxEvents)
+	b.Events = slices.Clone(r.events[:n])
+	r.events = slices.Delete(r.events, 0, n)
+	for _, seen := range slices.Sorted(maps.Keys(r.plans)) {
+		b.Plans = append(b.Plans, r.plans[seen])
+	}
+	clear(r.plans)
+	for c, n := range t.checks {
+		b.Checks = append(b.Checks, models.FeatureFlagCheck{Day: models.Day(c.minute), Minute: models.At(c.minute), Environment: r.flags.Environment(), Flag: c.Flag, Variant: c.Variant, Checks: n})
+	}
+	clear(t.checks)
+	slices.SortFunc(b.Checks, func(a, b models.FeatureFlagCheck) int {
+		return cmp.Or(a.Minute.Compare(b.Minute.Time), cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Variant, b.Variant))
+	})
+	if last && len(r.events) == 0 {
+		b.Instance.EndedAt = &now
+	}
+	return b
+}

@@ -1,0 +1,77 @@
+// Package analytics records who was shown what, which gates opened, what was offered and bought, and what the host measures;
+// and how often each variant was the answer to a question, exactly. It is a middleware.Recorder.
+//
+//	recorder := analytics.New(store, flags, analytics.Options{})
+//	go recorder.Run(ctx)
+//	r.Use(middleware.New(middleware.Config{Flags: flags, …, Recorder: recorder}))
+//
+// A request never waits for it: what happened is kept in memory, within a bound, and stored every ten seconds. What is told
+// at the end is stored before Run returns. A process that is killed loses what it had not stored, at most ten seconds of it,
+// and the health page says so.
+package analytics
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/toprent/flags/models"
+)
+
+// Options are all optional.
+type Options struct {
+	// Every is how often what happened is stored; defaults to 10 seconds. A process that is killed loses as much.
+	Every time.Duration
+
+	// MaxWaiting bounds the events that wait to be stored; further ones are dropped and counted. Defaults to 100,000, at about
+	// 300 bytes each.
+	MaxWaiting int
+
+	// KeepEvents and KeepChecks are how many days events, and checks by the minute, are kept; default to 400 and 30.
+	// Checks by the day are kept for good.
+	KeepEvents, KeepChecks int
+
+	// Sinks get every event too.
+	Sinks []Sink
+
+	// OnlySinks keeps events out of the database: sinks alone get them, and the pages that rest on events say so.
+	OnlySinks bool
+
+	// Host names the machine; defaults to its host name.
+	Host string
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Sink is another place for events. Each has a queue of its own, so one that is down or slow keeps nobody waiting.
+type Sink interface {
+	// Name is what pages and logs call it.
+	Name() string
+
+	// Send delivers events, which may be some that were sent before: their ids tell. An error that is [Permanent] drops
+	// them; after any other they are sent again later.
+	Send(ctx context.Context, events []models.FeatureFlagEvent) error
+}
+
+func (o Options) complete() Options {
+	orElse := func(n *int, otherwise int) {
+		if *n <= 0 {
+			*n = otherwise
+		}
+	}
+	if o.Every <= 0 {
+		o.Every = 10 * time.Second
+	}
+	orElse(&o.MaxWaiting, 100_000)
+	orElse(&o.KeepEvents, 400)
+	orElse(&o.KeepChecks, 30)
+	if o.Host == "" {
+		o.Host, _ = os.Hostname()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
