@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.6276fc6b.js"
+const ClientName = "client.bc0b1399.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-Ynb8a986ZBdIBCMh8Qasyb8gVICSbbDbwqw82q+sAEA='
-const ClientCSPHash = "'sha256-Ynb8a986ZBdIBCMh8Qasyb8gVICSbbDbwqw82q+sAEA='"
+// script-src 'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='
+const ClientCSPHash = "'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='"
 
-//go:embed dist/client.6276fc6b.js
+//go:embed dist/client.bc0b1399.js
 var client string

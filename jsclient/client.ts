@@ -8,14 +8,24 @@ import { read } from "./document";
 import { show } from "./elements";
 import { block, parse } from "./values";
 
-let { values, etag, refreshIn = 0, url = "/feature-values" } = block();
+let { values, etag, refreshIn = 0, url = "/feature-values", track } = block();
 let all: FlagValues;
-const isEnabled = (key: string) => all[key] === true;
+const isOn = (key: string) => all[key] === true;
+
+/** Keys that were read of these values. No prototype here either. */
+let seen: { [key: string]: number };
+
+/** What the server is not told yet: keys that were read, and what was tracked. */
+let news: (string | [string, number?])[] = [];
+
+/** Whether the page has a value, which is then noted as read. */
+const has = (key: string) => key in all && (seen[key] ||= news.push(key));
 
 /** Makes these the values of the page. No prototype: `__proto__` and `constructor` are keys like any other. */
 const take = (values?: FlagValues) => {
   all = Object.freeze({ __proto__: null, ...values });
-  show(Object.keys(all).filter(isEnabled));
+  seen = { __proto__: null } as any;
+  show(Object.keys(all).filter(isOn));
 };
 
 const changes = new EventTarget();
@@ -59,6 +69,7 @@ const ask = async () => {
       const values = parse(answer.ok && text[0] == "{" ? text : "");
       // By the text and not by its tag, which a proxy may take away: then every answer comes whole.
       if (last != (last = text)) {
+        tell();
         take(values);
         changes.dispatchEvent(new Event("change"));
         if (!told) tabs?.postMessage(0);
@@ -75,15 +86,34 @@ const ask = async () => {
 
 const refresh = () => (pending ||= ask().finally(() => (pending = 0)));
 
-/** A hidden tab asks nothing; it catches up within a second of being shown. */
-const refreshIfDue = () => !read("hidden") && Date.now() >= due && refresh();
+/** Tells the server what was read and tracked, where it wants to know. */
+const tell = () => {
+  if (track) {
+    document
+      .querySelectorAll("[data-flag],[data-flag-off]")
+      .forEach((element) => has((element.getAttribute("data-flag") || element.getAttribute("data-flag-off"))!));
+    if (news[0]) navigator.sendBeacon(location.origin + url, JSON.stringify([etag, ...news]));
+    news = [];
+  }
+};
+
+/**
+ * A hidden tab asks and tells nothing: nobody may have looked at it yet, since pages are rendered ahead. It catches up within
+ * a second of being shown.
+ */
+const look = () => {
+  if (!read("hidden")) {
+    tell();
+    if (Date.now() >= due) refresh();
+  }
+};
 
 take(values);
 later(refreshIn);
 Object.defineProperty(window, "flags", {
   value: Object.freeze({
-    isEnabled,
-    value: (key: string, fallback: any): any => (key in all ? all[key] : fallback),
+    isEnabled: (key: string) => has(key) && isOn(key),
+    value: (key: string, fallback: any): any => (has(key) ? all[key] : fallback),
     all: () => all,
     on: (type: string, listener: (all: FlagValues) => void) => {
       const heard = () => listener(all);
@@ -91,12 +121,14 @@ Object.defineProperty(window, "flags", {
       return () => changes.removeEventListener(type, heard);
     },
     refresh,
+    track: (...what: [string, number?]) => void news.push(what),
   } satisfies FlagsClient),
 });
 
 // A look at the clock every second, rather than one timer: that would stand still while the machine sleeps, and a tab
 // that is shown again, or told by another, would have to set it anew.
-setInterval(refreshIfDue, 1000);
+setInterval(look, 1000);
+addEventListener("pagehide", look);
 addEventListener("pageshow", (event) => event.persisted && refresh());
 
 // Where the browser has no channels, or forbids them, each tab turns by itself.

@@ -9,6 +9,8 @@ interface Block {
   refreshIn?: number;
   /** Where the values are asked for again. */
   url?: string;
+  /** Whether the server wants to be told there what was read and tracked. */
+  track?: 1;
 }
 
 /** Parses JSON and freezes it to the last leaf. */

@@ -21,8 +21,12 @@ const blockHead = `<script type="application/json" id="feature-values">{"values"
 func (m *middleware) prepareBlock() {
 	m.clientURL = strings.TrimSuffix(m.ClientPath, "/") + "/feature-" + assets.ClientName
 	m.refreshURL = encodeString(m.RefreshPath)
-	m.inlineTail = []byte("}</script><script>" + assets.Client() + "</script>")
-	m.fileTail = []byte(`}</script><script src="` + m.clientURL + `"></script>`)
+	values := "}</script>"
+	if m.Recorder != nil {
+		values = `,"track":1` + values
+	}
+	m.inlineTail = []byte(values + "<script>" + assets.Client() + "</script>")
+	m.fileTail = []byte(values + `<script src="` + m.clientURL + `"></script>`)
 }
 
 // blocks are buffers that blocks are rendered into; no response keeps one when it is over.

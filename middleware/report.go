@@ -12,33 +12,59 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
-// report is what a browser tells of its page: which values its code has read, and what it measures.
+// report is what a browser tells of its page: which values its code has read, and what it measures. It is written as a list,
+// the tag of the values first: ["\"tag\"", "a-key", ["booked", 129.5], ["clicked"]].
 type report struct {
-	ETag  string         `json:"etag"` // of the values that it read
-	Read  []string       `json:"read"`
-	Track []trackedThing `json:"track"`
+	tag   string
+	read  []string
+	track []tracked
 }
 
-// trackedThing is written as a list: ["booked", 129.5].
-type trackedThing struct {
+type tracked struct {
 	name  string
 	value float64
 }
 
-func (t *trackedThing) UnmarshalJSON(text []byte) error {
+func (r *report) UnmarshalJSON(text []byte) error {
 	var parts []json.RawMessage
-	var value *float64
-	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != 2 {
-		return errors.New(`what is tracked is a list of a name and a number, such as ["booked", 1]`)
+	if err := json.Unmarshal(text, &parts); err != nil || len(parts) == 0 {
+		return errors.New("it is no list that begins with the tag of the values")
 	}
-	if err := json.Unmarshal(parts[0], &t.name); err != nil {
-		return errors.New("the name of what is tracked is not a text")
+	if err := json.Unmarshal(parts[0], &r.tag); err != nil { // null, where a proxy has taken it away, is none
+		return errors.New("the tag of the values is no text")
 	}
-	if err := json.Unmarshal(parts[1], &value); err != nil || value == nil { // as JSON writes NaN and infinity
-		return fmt.Errorf("the value of %.64q is not a finite number", t.name)
+	for _, part := range parts[1:] {
+		var key string
+		if json.Unmarshal(part, &key) == nil && part[0] == '"' {
+			r.read = append(r.read, key)
+			continue
+		}
+		thing, err := trackedOf(part)
+		if err != nil {
+			return err
+		}
+		r.track = append(r.track, thing)
 	}
-	t.value = *value
+	if len(r.read) > maxRead || len(r.track) > maxTracked {
+		return fmt.Errorf("it has more than %d keys, or tracks more than %d things", maxRead, maxTracked)
+	}
 	return nil
+}
+
+func trackedOf(text []byte) (t tracked, err error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(text, &parts); err != nil || len(parts) < 1 || len(parts) > 2 {
+		return t, errors.New(`what is tracked is a list of a name and a number, such as ["booked", 1]`)
+	}
+	if err := json.Unmarshal(parts[0], &t.name); err != nil || parts[0][0] != '"' {
+		return t, errors.New("the name of what is tracked is no text")
+	}
+	if t.value = 1; len(parts) == 2 {
+		if err := json.Unmarshal(parts[1], &t.value); err != nil || string(parts[1]) == "null" { // as JSON writes NaN
+			return t, fmt.Errorf("the value of %.64q is no finite number", t.name)
+		}
+	}
+	return t, nil
 }
 
 const (
@@ -108,19 +134,14 @@ func (r *request) take(c *gin.Context) (status int, cause string, err error) {
 		return http.StatusRequestEntityTooLarge, causeLarge, fmt.Errorf("a report has at most %d bytes", maxReport)
 	}
 	var told report
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&told); err != nil {
+	if err := json.Unmarshal(body, &told); err != nil {
 		return http.StatusBadRequest, causeUnread, fmt.Errorf("the report cannot be read: %w", err)
-	}
-	if decoder.More() || len(told.Read) > maxRead || len(told.Track) > maxTracked {
-		return http.StatusBadRequest, causeUnread, fmt.Errorf("a report is one object, with at most %d keys and %d things", maxRead, maxTracked)
 	}
 	shown, status, cause, err := r.verified(told, values)
 	if err != nil {
 		return status, cause, err
 	}
-	for _, thing := range told.Track { // all or nothing
+	for _, thing := range told.track { // all or nothing
 		if err := m.Recorder.Track(&r.subject, inBrowser, thing.name, thing.value); err != nil {
 			return http.StatusUnprocessableEntity, causeTracked, err
 		}
@@ -136,14 +157,14 @@ const inBrowser = "browser"
 
 // verified gives what a browser has shown, if it is what this session has.
 func (r *request) verified(told report, values ruleset.Values) (shown []ruleset.Detail, status int, cause string, err error) {
-	if len(told.Read) == 0 {
+	if len(told.read) == 0 {
 		return nil, 0, "", nil
 	}
 	encoded := values.JSON()
-	if tag := string(append(appendTag([]byte{'"'}, encoded), '"')); told.ETag != tag && strings.TrimPrefix(told.ETag, "W/") != tag {
+	if tag := string(append(appendTag([]byte{'"'}, encoded), '"')); told.tag != tag && strings.TrimPrefix(told.tag, "W/") != tag {
 		return nil, http.StatusConflict, causeStale, errors.New("the session has other values now: what was read of the old ones is not counted")
 	}
-	for _, key := range told.Read {
+	for _, key := range told.read {
 		detail, exists := values.Peek(key)
 		if !exists || !values.ClientVisible(key) {
 			return nil, http.StatusUnprocessableEntity, causeUnknown, fmt.Errorf("%.128q is no flag that browsers have", key)
