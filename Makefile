@@ -52,9 +52,10 @@ both:
 
 ## race: all tests but those of pages, with the race detector; RACE=./... for all of them
 # SQLite is C that was translated: what the detector watches in it costs more than all the rest, and says nothing of ours.
+# What budgets runs alone is left to it: the fifty migrations of the storage suite are the same there, on both databases.
 RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	$(WITH_AXE) $(TESTS) -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|(FirstPage|Migrations).*Budget' $(RACE)
+	$(WITH_AXE) $(TESTS) -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|(FirstPage|Migrations).*Budget|TestStorage/./fifty_migrations' $(RACE)
 
 ## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
 pages:
