@@ -151,9 +151,10 @@ var rollbackCases = map[string]func(*testing.T, *storage){
 					r.Fatalf("%s changes what is killed: %v, was %v", what, killed, killedIn(before))
 				}
 				killed := killedIn(is, want)
+				got := s.valuesOf(is, killed)
 				for who, value := range s.valuesOf(want, killed) {
-					if got := s.valuesOf(is, killed)[who]; got != value {
-						r.Fatalf("%s to %d: %s is %s, want %s", what, to, who, got, value)
+					if got[who] != value {
+						r.Fatalf("%s to %d: %s is %s, want %s", what, to, who, got[who], value)
 					}
 				}
 			}

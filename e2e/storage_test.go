@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pgtest"
-	"github.com/toprent/flags/migrations"
+	"github.com/toprent/flags/internal/sqlitetest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/models/sqlite"
 	"github.com/toprent/flags/ruleset"
@@ -36,14 +35,11 @@ func Exercise(t *testing.T, open func(t *testing.T) *models.Store) {
 
 func openSQLite(t *testing.T) *models.Store {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "flags.db"))
+	store, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeAfter(t, store)
-	if _, err := migrations.Up(t.Context(), sqlOf(t, store), migrations.SQLite); err != nil {
-		t.Fatal(err)
-	}
 	return store
 }
 

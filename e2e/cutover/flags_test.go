@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pgtest"
-	"github.com/toprent/flags/migrations"
+	"github.com/toprent/flags/internal/sqlitetest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -27,7 +25,7 @@ func flagPlace(t *testing.T, kind string) string {
 	if kind == "PostgreSQL" {
 		return pgtest.URL(t)
 	}
-	return filepath.Join(t.TempDir(), "flags.db")
+	return sqlitetest.File(t)
 }
 
 // newBoard opens a flag database and makes the flag of the stays, at off.
@@ -42,15 +40,6 @@ func newBoard(t *testing.T, place string) *board {
 			t.Error(err)
 		}
 	})
-	if !strings.HasPrefix(place, "postgres://") {
-		db, err := store.SQL()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := migrations.Up(t.Context(), db, migrations.SQLite); err != nil {
-			t.Fatal(err)
-		}
-	}
 	b := &board{t, store, changes.New(store)}
 	row, err := store.Environment(t.Context(), environment)
 	if err == nil {

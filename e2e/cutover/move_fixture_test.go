@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 	"github.com/toprent/flags/cutover"
 	"github.com/toprent/flags/e2e/cutover/databases"
 	"github.com/toprent/flags/internal/pgtest"
-	"github.com/toprent/flags/migrations"
+	"github.com/toprent/flags/internal/sqlitetest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/models/sqlite"
 	"github.com/toprent/flags/ruleset"
@@ -60,11 +59,7 @@ type latch struct{ came, open chan struct{} }
 // onMoves runs a test on each kind of database.
 func onMoves(t *testing.T, run func(m *move)) {
 	t.Run("SQLite", func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "flags.db"))
-		must(t, err)
-		pool, err := store.SQL()
-		must(t, err)
-		_, err = migrations.Up(t.Context(), pool, migrations.SQLite)
+		store, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 		must(t, err)
 		run(newMove(t, store, func() *gorm.DB { return databases.SQLite(t) }))
 	})

@@ -6,8 +6,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +17,8 @@ import (
 	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/flagfile"
 	"github.com/toprent/flags/internal/pgtest"
+	"github.com/toprent/flags/internal/sqlitetest"
 	"github.com/toprent/flags/middleware"
-	"github.com/toprent/flags/migrations"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/models/sqlite"
 	"github.com/toprent/flags/ruleset"
@@ -54,15 +52,7 @@ var People = map[string]settings.Person{
 // SQLite makes a store on a migrated SQLite database of the test's own.
 func SQLite(t testing.TB) *models.Store {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "flags.db")
-	template, err := template()
-	if err == nil {
-		err = os.WriteFile(path, template, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := sqlite.Open(t.Context(), path)
+	store, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 	return opened(t, store, err)
 }
 
@@ -82,35 +72,6 @@ func opened(t testing.TB, store *models.Store, err error) *models.Store {
 	asksNobody(t, store)
 	return store
 }
-
-// template is a migrated SQLite database, made once.
-var template = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "settingstest")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "flags.db")
-	ctx := context.Background()
-	store, err := sqlite.Open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	db, err := store.SQL()
-	if err == nil {
-		_, err = migrations.Up(ctx, db, migrations.SQLite)
-	}
-	if err == nil {
-		_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := store.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
 
 // OnBoth runs a test on SQLite and on PostgreSQL.
 func OnBoth(t *testing.T, test func(t *testing.T, store *models.Store)) {
