@@ -26,10 +26,13 @@ type Environment struct {
 	segments map[int64]*Segment
 	plans    map[int64]*Plan
 
-	compile  sync.Once
-	compiled *ruleset.Revision
-	problems ruleset.Problems
-	last     *atomic.Pointer[ruleset.Revision] // the one compiled last, whose unchanged flags the next one shares
+	compile    sync.Once
+	compiled   *ruleset.Revision
+	problems   ruleset.Problems
+	moving     sync.Once
+	migrations *ruleset.Revision
+
+	last *atomic.Pointer[ruleset.Revision] // the one compiled last, whose unchanged flags the next one shares
 }
 
 // Flag is a flag's settings in one environment. Version is the base for edits.
