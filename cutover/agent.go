@@ -2,7 +2,6 @@ package cutover
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -183,10 +182,15 @@ func (c *Cutover) tell(ctx context.Context, members []*member, ended bool) error
 	}
 	for i, m := range told {
 		m.mu.Lock()
-		m.told, m.toldAt = fmt.Sprint(rows[i].Revision, rows[i].Stats), time.Now()
+		m.told, m.toldAt = saying(rows[i]), time.Now()
 		m.mu.Unlock()
 	}
 	return nil
+}
+
+// saying is all that a row says, to be compared with what was said last.
+func saying(row models.CutoverInstance) string {
+	return fmt.Sprint(row.Revision, row.Stats, row.Details)
 }
 
 // row is what the instance tells of an entity, and whether that is due.
@@ -203,12 +207,11 @@ func (c *Cutover) row(m *member, ended bool) (models.CutoverInstance, bool) {
 		problems = append(problems, what+": "+m.behind[what])
 	}
 	stats.Problem = strings.Join(problems, "; ")
-	text, err := json.Marshal(stats)
-	if err != nil { // a figure that JSON does not know
-		text = []byte(`{}`)
+	row := models.CutoverInstance{Instance: c.instance, Environment: c.flags.Environment(), Flag: m.key, Host: c.host, Revision: m.acked}
+	if row.Tell(stats) != nil { // a figure that JSON does not know
+		row.Stats, row.Details = `{}`, `{}`
 	}
-	row := models.CutoverInstance{Instance: c.instance, Environment: c.flags.Environment(), Flag: m.key, Host: c.host, Revision: m.acked, Stats: string(text)}
-	return row, ended || m.told != fmt.Sprint(row.Revision, row.Stats) || time.Since(m.toldAt) >= tellAll
+	return row, ended || m.told != saying(row) || time.Since(m.toldAt) >= tellAll
 }
 
 // read keeps what the flag database says of copying.

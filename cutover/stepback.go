@@ -131,17 +131,13 @@ func (j judged) judge(tenant string, counted models.CutoverTenant, onNew bool, l
 
 // tenants are what all instances have counted, by tenant.
 func (c *Cutover) tenants(ctx context.Context, key string) (map[string]models.CutoverTenant, error) {
-	rows, err := c.store.CutoverInstances(ctx, c.flags.Environment(), c.flags.Now().Add(-24*time.Hour))
+	rows, err := c.store.CutoverInstancesOf(ctx, c.flags.Environment(), key, c.flags.Now().Add(-24*time.Hour))
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]models.CutoverTenant{}
 	for _, row := range rows {
-		var stats models.CutoverStats
-		if row.Flag != key || json.Unmarshal([]byte(row.Stats), &stats) != nil {
-			continue
-		}
-		for _, t := range stats.Tenants {
+		for _, t := range row.Told().Tenants {
 			sum := all[t.Tenant]
 			all[t.Tenant] = models.CutoverTenant{Tenant: t.Tenant, Compared: sum.Compared + t.Compared, Different: sum.Different + t.Different, Errors: sum.Errors + t.Errors}
 		}

@@ -4,20 +4,21 @@ package models
 // cutover_instances and cutover_limits. What decides a stage lies in the flag's own rules.
 
 // CutoverStats is what an instance has counted since its start. Histograms count by the upper bounds of CutoverBuckets.
+// What is zero is not stored, so that two columns can hold a part each; see [CutoverInstance.Tell].
 type CutoverStats struct {
-	Old         CutoverSide      `json:"old"`
-	New         CutoverSide      `json:"new"`
-	Compared    int64            `json:"compared"`
-	Different   int64            `json:"different"`
-	Skipped     int64            `json:"skipped"` // comparisons that were left out while too many were under way
+	Old         CutoverSide      `json:"old,omitzero"`
+	New         CutoverSide      `json:"new,omitzero"`
+	Compared    int64            `json:"compared,omitzero"`
+	Different   int64            `json:"different,omitzero"`
+	Skipped     int64            `json:"skipped,omitzero"` // comparisons that were left out while too many were under way
 	Samples     []CutoverSample  `json:"samples,omitempty"`
-	Tenants     []CutoverTenant  `json:"tenants,omitempty"` // the worst, at most 200
-	Queue       int64            `json:"queue"`             // writes that wait for repair
-	Oldest      float64          `json:"oldest"`            // seconds that the oldest of them has waited
-	Marked      int64            `json:"marked"`            // keys that wait to be copied
-	Unjournaled int64            `json:"unjournaled"`       // writes made while the journal could not be reached
-	Problem     string           `json:"problem,omitempty"` // why the entity cannot be used; empty: it can
-	Stages      map[string]int64 `json:"stages,omitempty"`  // calls by stage
+	Tenants     []CutoverTenant  `json:"tenants,omitempty"`    // the worst, at most 200
+	Queue       int64            `json:"queue,omitzero"`       // writes that wait for repair
+	Oldest      float64          `json:"oldest,omitzero"`      // seconds that the oldest of them has waited
+	Marked      int64            `json:"marked,omitzero"`      // keys that wait to be copied
+	Unjournaled int64            `json:"unjournaled,omitzero"` // writes made while the journal could not be reached
+	Problem     string           `json:"problem,omitempty"`    // why the entity cannot be used; empty: it can
+	Stages      map[string]int64 `json:"stages,omitempty"`     // calls by stage
 }
 
 // CutoverSide is how one side did.

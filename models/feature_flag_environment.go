@@ -77,26 +77,7 @@ func utc(t *time.Time) *time.Time {
 }
 
 // Flag is what these settings mean for that flag. What cannot be read makes the flag malformed.
-func (s FlagSettings) Flag(global FeatureFlag) ruleset.Flag {
-	flag := ruleset.Flag{
-		Key: global.Name, Kind: global.Kind, Type: global.Type, Salt: global.Salt,
-		TierRequired: s.TierRequired, ClientVisible: s.ClientVisible, Archived: s.Archived, Enabled: s.Enabled, Killed: s.Killed,
-		Off: s.OffVariant, Otherwise: s.OtherwiseVariant, Default: s.DefaultVariant,
-	}
-	for _, column := range []struct {
-		name, text string
-		into       any
-	}{
-		{"variants", s.Variants, &flag.Variants},
-		{"prerequisites", s.Prerequisites, &flag.Prerequisites},
-		{"rollout_strategy", s.RolloutStrategy, &flag.Rules},
-	} {
-		if err := decode(column.name, column.text, column.into); err != nil && flag.Malformed == "" {
-			flag.Malformed = err.Error()
-		}
-	}
-	return flag.Filled()
-}
+func (s FlagSettings) Flag(global FeatureFlag) ruleset.Flag { return (*Texts)(nil).Flag(s, global) }
 
 // FlagSettingsAt returns the settings of all flags at revision n of an environment.
 func (r reader) FlagSettingsAt(ctx context.Context, environment string, n int64) ([]FeatureFlagEnvironment, error) {

@@ -316,7 +316,7 @@ func (tx *Tx) StillHolding(ctx context.Context, names []string) (held []Held, er
 			{"notes on kills that were looked at", "emergencies", "note"},
 			{"owners of flags", "feature_flags", "owner"},
 			{"what alert channels show of where they lead", "alert_channels", "hint"},
-			{"differences between two databases, as the host redacts them", "cutover_instances", "stats"},
+			{"differences between two databases, as the host redacts them", "cutover_instances", "stats || details"},
 		} {
 			count(place.where+" (texts with "+fmt.Sprintf("%q", name)+")", "SELECT count(*) FROM "+place.table+" WHERE "+place.column+` LIKE ? ESCAPE '\'`, like)
 		}

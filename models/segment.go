@@ -27,15 +27,8 @@ func SegmentOf(s ruleset.Segment) (Segment, error) {
 	return Segment{Key: s.Key, Title: s.Title, Condition: condition}, nil
 }
 
-// Segment is what the row means. A condition that cannot be read becomes the empty one, which Compile refuses: the
-// flags that use the segment are then malformed, rather than served to the wrong people.
-func (s Segment) Segment() ruleset.Segment {
-	segment := ruleset.Segment{Key: s.Key, Title: s.Title}
-	if err := decode("condition", s.Condition, &segment.When); err != nil {
-		segment.When = ruleset.Condition{}
-	}
-	return segment
-}
+// Segment is what the row means; see [Texts.Segment].
+func (s Segment) Segment() ruleset.Segment { return (*Texts)(nil).Segment(s) }
 
 // Same reports whether the other says the same.
 func (s Segment) Same(other Segment) bool {
@@ -44,8 +37,11 @@ func (s Segment) Same(other Segment) bool {
 
 // SegmentsAt returns all segments at revision n of an environment.
 func (r reader) SegmentsAt(ctx context.Context, environment string, n int64) ([]Segment, error) {
-	var rows []Segment
-	if err := at(r.with(ctx), environment, n).Find(&rows).Error; err != nil {
+	columns := []string{"id", "key", "title", "condition", "environment", "from_revision", "to_revision"}
+	rows, err := scanned(at(r.with(ctx).Model(&Segment{}), environment, n).Select(columns), func(s *Segment) []any {
+		return []any{&s.ID, &s.Key, &s.Title, &s.Condition, &s.Environment, &s.FromRevision, &s.ToRevision}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the segments of %q: %w", environment, err)
 	}
 	return rows, nil

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
+	parsing "text/template/parse"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,7 +23,9 @@ import (
 var settingsFiles embed.FS
 
 // Pages are the templates of one site.
-type Pages struct{ byName map[string]*template.Template }
+type Pages struct {
+	byName map[string]func() (*template.Template, error)
+}
 
 // Parse reads a layout and, beside it, one template for each page: pages/home.html is the page "home". Templates link
 // to assets by {{ asset "name" }} and write large numbers by {{ thousands 1204 }}.
@@ -46,8 +50,11 @@ func Settings(funcs template.FuncMap) (*Pages, error) {
 
 // parse makes a page of each template under a folder that is not one of the shared ones.
 func parse(base *template.Template, files fs.FS, folder string, shared ...string) (*Pages, error) {
-	p := &Pages{byName: map[string]*template.Template{}}
-	base, err := base.ParseFS(files, shared...)
+	p := &Pages{byName: map[string]func() (*template.Template, error){}}
+	alone, err := base.Clone() // with its functions, and none of its parts
+	if err == nil {
+		base, err = base.ParseFS(files, shared...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,14 +63,14 @@ func parse(base *template.Template, files fs.FS, folder string, shared ...string
 		isShared[name] = true
 	}
 	add := func(name string) error {
-		page, err := base.Clone()
+		own, err := alone.Clone()
 		if err == nil {
-			page, err = page.ParseFS(files, name)
+			own, err = own.ParseFS(files, name)
 		}
 		if err != nil {
 			return fmt.Errorf("parse the page %s: %w", name, err)
 		}
-		p.byName[strings.TrimSuffix(strings.TrimPrefix(name, folder+"/"), ".html")] = page
+		p.byName[strings.TrimSuffix(strings.TrimPrefix(name, folder+"/"), ".html")] = sync.OnceValues(func() (*template.Template, error) { return within(base, own) })
 		return nil
 	}
 	err = fs.WalkDir(files, folder, func(name string, entry fs.DirEntry, err error) error {
@@ -75,6 +82,24 @@ func parse(base *template.Template, files fs.FS, folder string, shared ...string
 	return p, err
 }
 
+// within puts a page's own templates into a copy of the layout. That is done when the page is asked for first: a copy for
+// each of a hundred pages takes longer than all else that a server does before it starts.
+func within(base, own *template.Template) (*template.Template, error) {
+	whole, err := base.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range own.Templates() {
+		if part.Tree == nil || parsing.IsEmptyTree(part.Tree.Root) { // a file that only defines others takes no other's place
+			continue
+		}
+		if _, err := whole.AddParseTree(part.Name(), part.Tree); err != nil {
+			return nil, err
+		}
+	}
+	return whole, nil
+}
+
 // Render renders a page whole, and only then sends it. On an error nothing was sent.
 func (p *Pages) Render(c *gin.Context, status int, name string, page any) error {
 	return p.Fragment(c, status, name, "layout.html", page)
@@ -82,9 +107,13 @@ func (p *Pages) Render(c *gin.Context, status int, name string, page any) error 
 
 // Fragment renders one named template of a page alone, for a script that puts it in its place.
 func (p *Pages) Fragment(c *gin.Context, status int, name, block string, page any) error {
-	t := p.byName[name]
-	if t == nil {
+	whole := p.byName[name]
+	if whole == nil {
 		return fmt.Errorf("there is no page %q", name)
+	}
+	t, err := whole()
+	if err != nil {
+		return fmt.Errorf("put the page %q into its layout: %w", name, err)
 	}
 	var body bytes.Buffer
 	if err := t.ExecuteTemplate(&body, block, page); err != nil {

@@ -2,7 +2,6 @@ package readiness
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -38,20 +37,12 @@ func Waiting(rows []models.CutoverInstance, revision int64) (names []string) {
 	return names
 }
 
-// StatsOf reads what an instance tells. What cannot be read is as if nothing was told.
-func StatsOf(row models.CutoverInstance) (stats models.CutoverStats) {
-	if json.Unmarshal([]byte(row.Stats), &stats) != nil {
-		return models.CutoverStats{}
-	}
-	return stats
-}
-
 // Sum adds up what instances tell. Calls and comparisons of all of them count, of those that ended too. What waits is of
 // the journal, which they share: the largest number that one who runs tells of.
 func Sum(rows []models.CutoverInstance, now time.Time) (t Totals) {
 	tenants := map[string]models.CutoverTenant{}
 	for _, row := range rows {
-		stats := StatsOf(row)
+		stats := row.Told()
 		t.count(stats, tenants)
 		if row.HeardAt.After(t.Heard) {
 			t.Heard = row.HeardAt.Time

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -32,21 +31,25 @@ func addLargeEntities(doc *changes.Document) {
 	}
 }
 
-// fillEntities lets ten instances tell of every entity, which goes well for most tenants.
+// fillEntities lets ten instances tell of every entity as much as they can: of two hundred tenants each.
 func (h *largeHost) fillEntities(t testing.TB) error {
 	stats := settingstest.Busy()
-	text, err := json.Marshal(stats)
-	if err != nil {
-		return err
+	for n := range 200 {
+		stats.Tenants = append(stats.Tenants, models.CutoverTenant{Tenant: fmt.Sprintf("a-tenant-by-the-number-%05d", n), Compared: 100_000, Different: int64(n), Errors: int64(n % 7)})
+	}
+	for len(stats.Samples) < 20 {
+		stats.Samples = append(stats.Samples, stats.Samples[0])
 	}
 	at := models.At(time.Now())
+	var rows []models.CutoverInstance
 	for n := range largeEntities {
 		for i := range 10 {
-			row := models.CutoverInstance{Instance: fmt.Sprint("instance-", i), Environment: "production", Flag: largeEntity(n), Host: fmt.Sprint("web-", i), Revision: largeHistory, HeardAt: at, Stats: string(text)}
-			if err := h.Store.TellCutover(t.Context(), row); err != nil {
+			row := models.CutoverInstance{Instance: fmt.Sprint("instance-", i), Environment: "production", Flag: largeEntity(n), Host: fmt.Sprint("web-", i), Revision: largeHistory, HeardAt: at}
+			if err := row.Tell(stats); err != nil {
 				return err
 			}
+			rows = append(rows, row)
 		}
 	}
-	return nil
+	return h.Store.TellCutover(t.Context(), rows...)
 }

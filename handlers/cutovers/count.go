@@ -53,7 +53,7 @@ func (c *counts) of(in *catalog.Environment, flag *catalog.Flag, seen *directory
 	if ok {
 		return known
 	}
-	next := tally(in.Revision(), flag.Key, seen, every, now)
+	next := tally(in.Migrations(), flag.Key, seen, every, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil || len(c.last) >= keptCounts {

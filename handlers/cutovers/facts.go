@@ -24,16 +24,29 @@ type told struct {
 // remembered is for how long what instances told that are not heard of any more stands on the board.
 const remembered = 7 * 24 * time.Hour
 
-// tell reads it, with one query for each table.
-func tell(ctx context.Context, store *models.Store, in *catalog.Environment, flags []models.FeatureFlag, now time.Time) (t told, err error) {
+// tell reads it of all entities, with one query for each table, and without the details that the page of one shows.
+func tell(ctx context.Context, store *models.Store, in *catalog.Environment, flags []models.FeatureFlag, now time.Time) (told, error) {
+	rows, err := store.CutoverInstances(ctx, in.Name, time.Time{})
+	if err != nil {
+		return told{}, err
+	}
+	return withRows(ctx, store, in, flags, rows, now)
+}
+
+// tellOf reads it of one entity, with the details.
+func tellOf(ctx context.Context, store *models.Store, in *catalog.Environment, flag models.FeatureFlag, now time.Time) (told, error) {
+	rows, err := store.CutoverInstancesOf(ctx, in.Name, flag.Name, time.Time{})
+	if err != nil {
+		return told{}, err
+	}
+	return withRows(ctx, store, in, []models.FeatureFlag{flag}, rows, now)
+}
+
+func withRows(ctx context.Context, store *models.Store, in *catalog.Environment, flags []models.FeatureFlag, rows []models.CutoverInstance, now time.Time) (t told, err error) {
 	if t.progress, err = store.CutoverProgressOf(ctx, in.Name); err != nil {
 		return t, err
 	}
 	if t.limits, err = store.CutoverLimitsOf(ctx, in.Name); err != nil {
-		return t, err
-	}
-	rows, err := store.CutoverInstances(ctx, in.Name, time.Time{})
-	if err != nil {
 		return t, err
 	}
 	t.instances = map[string][]models.CutoverInstance{}
@@ -111,7 +124,7 @@ type Standing struct {
 // standingOf puts together what is known of an entity.
 func (t told) standingOf(in *catalog.Environment, about models.FeatureFlag, flag *catalog.Flag, now time.Time) *Standing {
 	s := &Standing{About: about, Flag: flag, Since: t.since[flag.Key], Rows: t.instances[flag.Key], Changed: changedIn(in, flag)}
-	s.Stages, _ = in.Revision().Stages(flag.Key)
+	s.Stages, _ = in.Migrations().Stages(flag.Key)
 	if progress, ok := t.progress[flag.Key]; ok {
 		s.Progress = &progress
 	}

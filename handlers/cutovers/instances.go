@@ -33,7 +33,7 @@ func (r instanceRow) Name() string { return cmp.Or(r.Host, "this machine") }
 // instancesOf tells of each instance how it is doing.
 func instancesOf(rows []models.CutoverInstance, changed int64, now time.Time) (all []instanceRow) {
 	for _, row := range rows {
-		r := instanceRow{CutoverInstance: row, Stats: readiness.StatsOf(row), Behind: row.Runs() && row.Revision < changed}
+		r := instanceRow{CutoverInstance: row, Stats: row.Told(), Behind: row.Runs() && row.Revision < changed}
 		r.Silent = row.Runs() && !readiness.Runs(row, now)
 		switch {
 		case row.GoneAt != nil:

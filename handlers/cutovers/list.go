@@ -37,6 +37,10 @@ type elsewhere struct {
 func (b *board) list(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
 	defer cancel()
+	others, err := c.App.Catalog.Environments(ctx) // all at once, and then the page's own is known
+	if err != nil {
+		return err
+	}
 	in, err := c.Environment()
 	if err != nil {
 		return err
@@ -46,10 +50,6 @@ func (b *board) list(c *shell.Context) error {
 		return err
 	}
 	standings, err := b.standings(ctx, c, in)
-	if err != nil {
-		return err
-	}
-	others, err := c.App.Catalog.Environments(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (b *board) standings(ctx context.Context, c *shell.Context, in *catalog.Env
 
 func elsewhereOf(in *catalog.Environment, key string) elsewhere {
 	e := elsewhere{Environment: in.Environment}
-	if stages, ok := in.Revision().Stages(key); ok {
+	if stages, ok := in.Migrations().Stages(key); ok {
 		e.Stages = titlesOf(stages.Reachable)
 		if stages.Malformed {
 			e.Stages = "cannot be read"

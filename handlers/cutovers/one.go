@@ -70,7 +70,7 @@ func (b *board) open(c *shell.Context) (*onePage, error) {
 		return nil, err
 	}
 	now := time.Now()
-	told, err := tell(ctx, c.App.Store, p.In, []models.FeatureFlag{about}, now)
+	told, err := tellOf(ctx, c.App.Store, p.In, about, now)
 	if err != nil {
 		return nil, err
 	}

@@ -77,10 +77,11 @@ func (c *Catalog) Environments(ctx context.Context) ([]*Environment, error) {
 	}
 	all := make([]*Environment, len(rows))
 	errs := make([]error, len(rows))
+	var texts models.Texts
 	var reading sync.WaitGroup
 	for i, row := range rows {
 		if all[i] = c.known(row); all[i] == nil {
-			reading.Go(func() { all[i], errs[i] = c.safelyAt(ctx, row) })
+			reading.Go(func() { all[i], errs[i] = c.safelyAt(ctx, row, &texts) })
 		}
 	}
 	reading.Wait()
@@ -103,13 +104,13 @@ func (c *Catalog) known(row models.Environment) *Environment {
 }
 
 // safelyAt is at, for goroutines, where a panic would end the host's whole process: there it is an error.
-func (c *Catalog) safelyAt(ctx context.Context, row models.Environment) (e *Environment, err error) {
+func (c *Catalog) safelyAt(ctx context.Context, row models.Environment, texts *models.Texts) (e *Environment, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			e, err = nil, fmt.Errorf("read environment %q: panic: %v\n%s", row.Name, r, debug.Stack())
 		}
 	}()
-	return c.at(ctx, row)
+	return c.at(ctx, row, texts)
 }
 
 // Environment gives one environment, or service.ErrNoEnvironment.
@@ -118,15 +119,15 @@ func (c *Catalog) Environment(ctx context.Context, name string) (*Environment, e
 	if err != nil {
 		return nil, err
 	}
-	return c.at(ctx, row)
+	return c.at(ctx, row, &models.Texts{})
 }
 
 // at gives the environment as it is at the row's revision, or at a newer one.
-func (c *Catalog) at(ctx context.Context, row models.Environment) (*Environment, error) {
+func (c *Catalog) at(ctx context.Context, row models.Environment, texts *models.Texts) (*Environment, error) {
 	s := c.slot(row.Name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next, err := c.read(ctx, s.present, row)
+	next, err := c.read(ctx, s.present, row, texts)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,7 @@ func (c *Catalog) slot(environment string) *slot {
 }
 
 // read makes the environment's state at the row's revision from an older one, or from nothing.
-func (c *Catalog) read(ctx context.Context, from *Environment, row models.Environment) (*Environment, error) {
+func (c *Catalog) read(ctx context.Context, from *Environment, row models.Environment, texts *models.Texts) (*Environment, error) {
 	if from != nil && from.ID() == row.ID() {
 		return from.titled(row), nil
 	}
@@ -161,12 +162,12 @@ func (c *Catalog) read(ctx context.Context, from *Environment, row models.Enviro
 			if err != nil {
 				return nil, err
 			}
-			return from.with(row, changed, flags), nil
+			return from.with(row, changed, flags, texts), nil
 		}
 	}
 	rows, err := c.store.RowsAt(ctx, row.Name, row.Head)
 	if err != nil {
 		return nil, err
 	}
-	return empty.with(row, rows, flags), nil
+	return empty.with(row, rows, flags, texts), nil
 }

@@ -26,10 +26,13 @@ type Environment struct {
 	segments map[int64]*Segment
 	plans    map[int64]*Plan
 
-	compile  sync.Once
-	compiled *ruleset.Revision
-	problems ruleset.Problems
-	last     *atomic.Pointer[ruleset.Revision] // the one compiled last, whose unchanged flags the next one shares
+	compile    sync.Once
+	compiled   *ruleset.Revision
+	problems   ruleset.Problems
+	moving     sync.Once
+	migrations *ruleset.Revision
+
+	last *atomic.Pointer[ruleset.Revision] // the one compiled last, whose unchanged flags the next one shares
 }
 
 // Flag is a flag's settings in one environment. Version is the base for edits.
@@ -135,16 +138,16 @@ func (e *Environment) titled(row models.Environment) *Environment {
 
 // with is the state at the row's revision, made of e, which is an older one or a later one, and of the rows that came into
 // force or ended between the two.
-func (e *Environment) with(row models.Environment, changed models.Rows, about *Flags) *Environment {
+func (e *Environment) with(row models.Environment, changed models.Rows, about *Flags, texts *models.Texts) *Environment {
 	next := &Environment{Environment: row, byID: clone(e.byID), segments: clone(e.segments), plans: clone(e.plans), last: e.last}
 	if e == empty {
 		next.last = &atomic.Pointer[ruleset.Revision]{}
 	}
-	next.putFlags(changed.Flags, about)
+	next.putFlags(changed.Flags, about, texts)
 	next.putOverrides(changed.Overrides, about)
 	for _, s := range changed.Segments {
 		if delete(next.segments, s.ID); s.InForce(next.Head) {
-			next.segments[s.ID] = &Segment{s.Segment(), s.FromRevision}
+			next.segments[s.ID] = &Segment{texts.Segment(s), s.FromRevision}
 		}
 	}
 	for _, p := range changed.Plans {
@@ -165,7 +168,7 @@ func clone[K comparable, V any](m map[K]V) map[K]V {
 	return maps.Clone(m)
 }
 
-func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flags) {
+func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flags, texts *models.Texts) {
 	stays := map[string]bool{}
 	for _, row := range rows {
 		if row.InForce(e.Head) {
@@ -179,7 +182,7 @@ func (e *Environment) putFlags(rows []models.FeatureFlagEnvironment, about *Flag
 		if !row.InForce(e.Head) {
 			continue
 		}
-		next := &Flag{Flag: row.Flag(about.byID[row.FeatureID]), Version: row.FromRevision}
+		next := &Flag{Flag: texts.Flag(row.FlagSettings, about.byID[row.FeatureID]), Version: row.FromRevision}
 		if before := e.byID[row.FeatureID]; before != nil {
 			next.Overrides = before.Overrides
 		}

@@ -29,12 +29,12 @@ func (c *Catalog) At(ctx context.Context, environment string, number int64) (*En
 		return nil, err
 	}
 	if number == row.Head {
-		return c.at(ctx, row)
+		return c.at(ctx, row, &models.Texts{})
 	}
 	present := row
 	row.Head, row.Digest = number, nil
 	if number == 0 {
-		return empty.with(row, models.Rows{}, nil), nil
+		return empty.with(row, models.Rows{}, nil, nil), nil
 	}
 	if number < 0 || number > present.Head {
 		return nil, fmt.Errorf("revision %d of %q: %w", number, environment, models.ErrNotFound)
@@ -47,7 +47,7 @@ func (c *Catalog) At(ctx context.Context, environment string, number int64) (*En
 	if known := c.past.find(row); known != nil {
 		return known, nil
 	}
-	now, err := c.at(ctx, present)
+	now, err := c.at(ctx, present, &models.Texts{})
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +76,13 @@ func (c *Catalog) readPast(ctx context.Context, present *Environment, row models
 		if err != nil {
 			return nil, err
 		}
-		then = empty.with(row, rows, flags)
+		then = empty.with(row, rows, flags, &models.Texts{})
 	} else {
 		rows, err := c.store.ChangedRows(ctx, row.Name, first, last)
 		if err != nil {
 			return nil, err
 		}
-		then = near.with(row, rows, flags)
+		then = near.with(row, rows, flags, &models.Texts{})
 	}
 	then.last = &atomic.Pointer[ruleset.Revision]{} // the present state's own goes on with what is published next
 	then.last.Store(near.last.Load())

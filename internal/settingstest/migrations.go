@@ -1,7 +1,6 @@
 package settingstest
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/toprent/flags/changes"
@@ -75,10 +74,10 @@ func (s *Site) Copied(environment, key string) {
 // Tells stores what an instance tells of an entity, so long ago.
 func (s *Site) Tells(environment, key, instance string, revision int64, ago time.Duration, stats models.CutoverStats) {
 	s.t.Helper()
-	text, err := json.Marshal(stats)
+	row := models.CutoverInstance{Instance: instance, Environment: environment, Flag: key, Host: "host-of-" + instance, Revision: revision, HeardAt: models.At(time.Now().Add(-ago))}
+	err := row.Tell(stats)
 	if err == nil {
-		err = s.Store.TellCutover(s.t.Context(), models.CutoverInstance{Instance: instance, Environment: environment, Flag: key, Host: "host-of-" + instance,
-			Revision: revision, HeardAt: models.At(time.Now().Add(-ago)), Stats: string(text)})
+		err = s.Store.TellCutover(s.t.Context(), row)
 	}
 	if err != nil {
 		s.t.Fatal(err)
