@@ -90,7 +90,6 @@ func TestEverybodyCanReadThePlainMaintenancePage(t *testing.T) {
 	end := site.clock.Now().Add(time.Hour)
 	site.closes(ruleset.Maintenance{Message: "New tyres for everybody.\n" + strings.Repeat("And-a-very-long-word", 10), End: &end})
 	eve := chromium(t).window()
-	eve.watches()
 	eve.opens(server.URL + "/listings?page=2")
 	eve.tells("main", "We will be back soon", "New tyres for everybody.", "It is planned to end at", "Try again")
 	eve.isForEverybody("the page", source)
