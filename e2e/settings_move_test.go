@@ -47,8 +47,10 @@ func TestAnEntitysWholeWay(t *testing.T) {
 				t.Errorf("in %s the page says %q, and %q before", step.stage, got, total)
 			}
 		}
-		ada.opens(board + "/clients-database")
-		ada.tells("section:has(#kill)", "A kill would be refused now")
+		eventually(t, "a kill that has something to go back to", func() bool { // as soon as everything is copied back
+			ada.opens(board + "/clients-database")
+			return evaluated[bool](ada, saidIn("section:has(#kill)")+`.includes("Tenants in rampdown go back to shadow")`)
+		})
 	})
 }
 
