@@ -16,7 +16,7 @@ import (
 type Config[Q, R, C, V any] struct {
 	Flag     string             // key of the migration flag that says where the entity is; required
 	Old, New Side[Q, R, C, V]   // all their functions are required
-	Journal  *Journal           // where writes are announced; required
+	Journal  *Journal           // where writes are announced; defaults to that of the Options
 	Key      func(row V) string // the row's key; required
 
 	// Tenant is the tenant that a row belongs to. Defaults to none: then a row that was changed on both sides, while they

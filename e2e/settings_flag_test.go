@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -74,6 +75,22 @@ func TestAFlagWithVariantsIsCreatedInABrowser(t *testing.T) {
 	p := anEditor(t)
 	p.goes("/new-flag")
 	p.sees(`!document.querySelector(".for-variants").checkVisibility() && document.querySelector(".for-boolean").checkVisibility()`)
+	shows := func(what string, does bool) {
+		t.Helper()
+		p.sees(fmt.Sprintf(`document.querySelector("%s").checkVisibility() == %t`, what, does))
+	}
+	p.writes("#kind", "migration")
+	shows(".for-migration", true)
+	p.writes("#type", "string")
+	shows(".for-variants", false)
+	shows(".for-stages", true)
+	shows(".for-plans", false)
+	p.writes("#kind", "release")
+	shows(".for-variants", true)
+	shows(".for-stages", false)
+	shows(".for-plans", true)
+	p.writes("#type", "boolean")
+	shows(".for-migration", false)
 	p.writes("#title", "Größe der Liste: 2. Versuch")
 	p.sees(`document.querySelector("#key").value === "grosse-der-liste-2.-versuch"`)
 	p.writes("#key", "list-size")

@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/toprent/flags/changes"
+	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -55,6 +59,7 @@ func TestMaintenanceIsAnnouncedDrainedAndShownInABrowser(t *testing.T) {
 	site.clock.advance(10*time.Minute + time.Second)
 	ben.opens(site.URL + "/clients")
 	ben.sees(told("draining") + ` && !(` + isClosed + `)`)
+	looks("the banner for those at work")
 	eve := chromium(t).window()
 	eve.opens(site.URL + "/listings")
 	eve.sees(isClosed)
@@ -71,4 +76,24 @@ func TestMaintenanceIsAnnouncedDrainedAndShownInABrowser(t *testing.T) {
 	site.clock.advance(time.Hour)
 	ben.opens(site.URL + "/listings")
 	ben.sees(`!(` + isClosed + `) && document.querySelector("[data-maintenance]") == null`)
+}
+
+// The page of ours, which a host without one of its own shows: to who reads, and to who has just sent a form.
+func TestEverybodyCanReadThePlainMaintenancePage(t *testing.T) {
+	source := axe(t)
+	site := newSampleSite(t)
+	r := gin.New()
+	r.Use(middleware.New(middleware.Config{Flags: site.flags, Sessions: middleware.NewCookieStore(sampleKey),
+		Subject: func(*gin.Context) (ruleset.Subject, error) { return ruleset.Subject{}, nil }}), middleware.Maintenance(middleware.MaintenanceOptions{}))
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	start, end := site.clock.Now().Add(-time.Minute), site.clock.Now().Add(time.Hour)
+	site.closes(ruleset.Maintenance{Message: "New tyres for everybody.\n" + strings.Repeat("And-a-very-long-word", 10), Start: &start, End: &end})
+	eve := chromium(t).window()
+	eve.opens(server.URL + "/listings?page=2")
+	eve.tells("main", "We will be back soon", "New tyres for everybody.", "It is planned to end at", "Try again")
+	eve.isForEverybody("the page", source)
+	eve.follows(`const form = document.createElement("form"); form.method = "post"; document.body.append(form); form.submit()`)
+	eve.tells("main", "What you have just sent was not saved")
+	eve.isForEverybody("the page after a form", source)
 }

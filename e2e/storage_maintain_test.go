@@ -148,9 +148,58 @@ var maintainCases = map[string]func(*testing.T, *storage){
 			t.Fatal(err)
 		}
 		after := s.flag(ruleset.MaintenanceKey)
-		after.Variants, before.Variants = nil, nil // of which “on” keeps its last value
 		wantEqual(t, "the flag afterwards", after, before)
 		wantEqual(t, "another flag", s.flag("other"), other)
+	},
+	"ending what came over an approved maintenance gives that back": func(t *testing.T, s *storage) {
+		put := newMaintenance()
+		put.Flag.Variants[1].Value = []byte(`{"on":true,"message":"Tonight","start":"2037-04-01T22:00:00Z"}`)
+		put.Flag.Rules = []ruleset.Rule{{Name: changes.MaintenanceRule, When: tenantIs("acme"), Serve: changes.MaintenanceVariant}}
+		put.Flag.Enabled = false
+		s.publishes(put)
+		s.protects(1)
+		approved := s.flag(ruleset.MaintenanceKey)
+		s.maintains(changes.Maintenance{Value: ruleset.Maintenance{Message: "Now"}, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		s.maintains(changes.Maintenance{Value: ruleset.Maintenance{Message: "Still"}, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		if m := s.maintenanceFor("globex"); m.Message != "Still" {
+			t.Fatalf("%+v", m)
+		}
+		ended, err := s.ends()
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "the flag afterwards", s.flag(ruleset.MaintenanceKey), approved)
+		if revision, err := s.store.Revision(t.Context(), prod, ended.Number); err != nil || revision.Kind != "maintenance-end" {
+			t.Errorf("%+v, %v", revision, err)
+		}
+		_, err = s.ends()
+		wantError[*changes.ProtectedError](t, err)
+	},
+	"where nothing is approved, one end ends it, whatever else was changed of its flag": func(t *testing.T, s *storage) {
+		s.maintains(changes.Maintenance{Value: ruleset.Maintenance{Message: "first"}})
+		flag := s.flag(ruleset.MaintenanceKey)
+		flag.Rules = append(flag.Rules, ruleset.Rule{Name: "nobody", When: tenantIs("initech"), Serve: "off"})
+		s.publishes(changes.PutFlag{Flag: &flag, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		s.maintains(changes.Maintenance{Value: ruleset.Maintenance{Message: "second"}, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		if _, err := s.ends(); err != nil || s.maintenanceFor("acme").On {
+			t.Errorf("%+v, %v", s.maintenanceFor("acme"), err)
+		}
+		wantEqual(t, "its own rules", s.flag(ruleset.MaintenanceKey).Rules, flag.Rules[1:])
+
+		// What was ended does not come back with the next one, and what was made by hand does.
+		s.maintains(changes.Maintenance{Base: s.flagVersion(ruleset.MaintenanceKey)})
+		if _, err := s.ends(); err != nil || s.maintenanceFor("acme").On {
+			t.Errorf("the first is back: %+v, %v", s.maintenanceFor("acme"), err)
+		}
+		flag = s.flag(ruleset.MaintenanceKey)
+		flag.Rules = append([]ruleset.Rule{{Name: changes.MaintenanceRule, When: tenantIs("acme"), Serve: changes.MaintenanceVariant}}, flag.Rules...)
+		s.publishes(changes.PutFlag{Flag: &flag, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		byHand := s.flag(ruleset.MaintenanceKey)
+		s.maintains(changes.Maintenance{Value: ruleset.Maintenance{Message: "third"}, Base: s.flagVersion(ruleset.MaintenanceKey)})
+		if _, err := s.ends(); err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "the flag afterwards", s.flag(ruleset.MaintenanceKey), byHand)
 	},
 	"maintenance is no side door": func(t *testing.T, s *storage) {
 		release := newFlag("release")

@@ -115,21 +115,21 @@ func (j *cookieJar) saveVisitor(w http.ResponseWriter, _ *http.Request, v visito
 }
 
 // worked decodes anew each time: few sessions have the cookie, and none for long.
-func (j *cookieJar) worked(r *http.Request) (int64, bool) {
+func (j *cookieJar) worked(r *http.Request) (worked, bool) {
 	tries := 0
 	for value := range cookiesOf(r, j.workedName) {
 		if tries++; tries > maxTries {
 			break
 		}
-		if at, ok := decodeWorked(open(j.codecs, j.workedName, value)); ok {
-			return at, true
+		if was, ok := decodeWorked(open(j.codecs, j.workedName, value)); ok {
+			return was, true
 		}
 	}
-	return 0, false
+	return worked{}, false
 }
 
-func (j *cookieJar) saveWorked(w http.ResponseWriter, _ *http.Request, at int64, age time.Duration) error {
-	value, err := securecookie.EncodeMulti(j.workedName, encodeWorked(at), j.codecs...)
+func (j *cookieJar) saveWorked(w http.ResponseWriter, _ *http.Request, was worked, age time.Duration) error {
+	value, err := securecookie.EncodeMulti(j.workedName, was.encode(), j.codecs...)
 	if err == nil {
 		w.Header().Add("Set-Cookie", j.workedName+"="+value+attributes(j.workedName, j.secure, age))
 	}

@@ -16,9 +16,9 @@ type jar interface {
 	savePin(http.ResponseWriter, *http.Request, pin) error
 	saveVisitor(http.ResponseWriter, *http.Request, visitor) error
 
-	// worked is when the session was at work, as its pin said that was replaced while maintenance began.
-	worked(*http.Request) (at int64, ok bool)
-	saveWorked(w http.ResponseWriter, r *http.Request, at int64, age time.Duration) error
+	// worked is when the session was at work, as its pin said that was replaced while maintenance drained.
+	worked(*http.Request) (worked, bool)
+	saveWorked(w http.ResponseWriter, r *http.Request, was worked, age time.Duration) error
 }
 
 // visitorAge is how long a browser may keep a visitor's cookie: the longest that browsers allow.

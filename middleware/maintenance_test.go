@@ -313,6 +313,39 @@ func TestNobodyCanClaimToHaveBeenAtWork(t *testing.T) {
 	late.opens("/").closed("120")
 }
 
+// The cookie of somebody who goes on is signed, and says so of one window of one environment alone.
+func TestHavingBeenAtWorkCountsForOneMaintenanceOfOneEnvironment(t *testing.T) {
+	eachJar(t, func(t *testing.T, jar func(*middleware.Config)) {
+		s := newMaintainedSite(t, middleware.MaintenanceOptions{}, jar)
+		ann := s.visit()
+		ann.opens("/")
+		s.later(time.Minute)
+		s.publish(maintained(`{"on":true,"start":"` + at("12:01") + `","drain":"30m"}`))
+		s.later(5 * time.Minute)
+		ann.opens("/").is(200).sets("pin", "worked")
+		kept := ann.cookies["flags-worked"]
+		again := s.visit()
+		again.cookies["flags-worked"] = kept
+		again.opens("/").is(200).says("at work, draining until 12:31")
+
+		// Another window, though it began when the session was at work, too.
+		s.publish(maintained(`{"on":true,"start":"` + at("12:02") + `","drain":"30m"}`))
+		again.opens("/").closed("120")
+		s.publish(maintained(`{"on":true,"start":"` + at("12:01") + `","drain":"20m"}`))
+		again.opens("/").is(200).says("at work, draining until 12:21")
+
+		// Another environment that signs with the same key.
+		flags, err := service.New(t.Context(), service.Config{Source: staging{s.source}, Environment: "staging", Clock: s.source.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := newMaintainedSite(t, middleware.MaintenanceOptions{}, jar, func(c *middleware.Config) { c.Flags = flags })
+		guest := elsewhere.visit()
+		guest.cookies["flags-worked"] = kept
+		guest.opens("/").closed("120")
+	})
+}
+
 func TestAValueThatCannotBeReadClosesNothingAndIsLoggedOnce(t *testing.T) {
 	for _, value := range []string{
 		`"on"`, `[]`, `7`, `{"on":"yes"}`, `{"on":true,"start":"tomorrow"}`, `{"on":true,"drain":"soon"}`, `{"on":true,"drain":-5}`, `{"on":true,"drain":"-5m"}`,

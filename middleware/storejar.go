@@ -34,10 +34,12 @@ func (j *storeJar) saveVisitor(w http.ResponseWriter, r *http.Request, v visitor
 	return j.save(w, r, j.visitorName, v.encode(), visitorAge)
 }
 
-func (j *storeJar) worked(r *http.Request) (int64, bool) { return decodeWorked(j.get(r, j.workedName)) }
+func (j *storeJar) worked(r *http.Request) (worked, bool) {
+	return decodeWorked(j.get(r, j.workedName))
+}
 
-func (j *storeJar) saveWorked(w http.ResponseWriter, r *http.Request, at int64, age time.Duration) error {
-	return j.save(w, r, j.workedName, encodeWorked(at), age)
+func (j *storeJar) saveWorked(w http.ResponseWriter, r *http.Request, was worked, age time.Duration) error {
+	return j.save(w, r, j.workedName, was.encode(), age)
 }
 
 func (j *storeJar) get(r *http.Request, name string) string {

@@ -139,7 +139,7 @@ func (tx *Tx) addDeliveries(ctx context.Context, environment string, from, to in
 		for _, w := range watches {
 			if w.hears(revision, touched) {
 				rows = append(rows, AlertDelivery{ID: uuid.NewString(), Environment: environment, Revision: revision.Number, WatchID: w.ID,
-					ChannelID: w.ChannelID, Urgent: revision.aboutKill(), Status: AlertWaiting, NextAt: At(now), CreatedAt: At(now)})
+					ChannelID: w.ChannelID, Urgent: revision.urgent(), Status: AlertWaiting, NextAt: At(now), CreatedAt: At(now)})
 			}
 		}
 	}
@@ -150,15 +150,20 @@ func (tx *Tx) addDeliveries(ctx context.Context, environment string, from, to in
 	return done.RowsAffected, done.Error
 }
 
-// aboutKill reports whether the revision kills or lifts, or steps a migration back.
-func (r Revision) aboutKill() bool {
-	return r.Kind == "kill" || r.Kind == "lift" || r.Kind == "step-back"
+// urgent reports whether people have to know of the revision at once: it kills or lifts, closes the site or opens it
+// again, or steps a migration back.
+func (r Revision) urgent() bool {
+	switch r.Kind {
+	case "kill", "lift", "maintenance", "maintenance-end", "step-back":
+		return true
+	}
+	return false
 }
 
 // hears reports whether the watch is about the revision, which is never older than the watch.
 func (w AlertWatch) hears(r Revision, touched map[string]bool) bool {
 	return r.PublishedAt.After(w.CreatedAt.Time) &&
-		(w.Events == AlertAll || w.Events == AlertKills && r.aboutKill()) &&
+		(w.Events == AlertAll || w.Events == AlertKills && r.urgent()) &&
 		(w.FeatureID == nil || touched[*w.FeatureID])
 }
 

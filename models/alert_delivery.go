@@ -19,7 +19,7 @@ type AlertDelivery struct {
 	RequestEvent int64 `gorm:"default:null"` // 0: it tells of a revision
 	WatchID      string
 	ChannelID    string
-	Urgent       bool // a kill or a lift
+	Urgent       bool // of an urgent revision, such as a kill
 	Status       string
 	Attempts     int64
 	NextAt       Time   // when it is tried next, or was to be

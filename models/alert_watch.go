@@ -26,7 +26,7 @@ func (AlertWatch) TableName() string { return "alert_watches" }
 
 // What a watch hears of.
 const (
-	AlertKills = "kills" // kills and lifts
+	AlertKills = "kills" // what waits for nobody: kills and lifts, maintenance and its end, steps back of migrations
 	AlertAll   = "all"   // every revision
 
 	AlertReviews  = "reviews"  // once a week, the flags that want a review; no revision

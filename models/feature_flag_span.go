@@ -30,3 +30,19 @@ func (r reader) FlagSpans(ctx context.Context, environment string, featureIDs []
 	}
 	return all, nil
 }
+
+// FlagVersion is one version of a flag's settings with the kind of revision that made it.
+type FlagVersion struct {
+	FeatureFlagEnvironment `gorm:"embedded"`
+	Kind                   string
+}
+
+// FlagVersions returns all versions of a flag's settings in an environment, the newest first.
+func (r reader) FlagVersions(ctx context.Context, environment, featureID string) (all []FlagVersion, err error) {
+	err = r.with(ctx).Table("feature_flag_environments s").Joins("JOIN revisions r ON r.environment = s.environment AND r.number = s.from_revision").
+		Where("s.environment = ? AND s.feature_id = ?", environment, featureID).Order("s.from_revision DESC").Select("s.*, r.kind").Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the past of a flag in %q: %w", environment, err)
+	}
+	return all, nil
+}

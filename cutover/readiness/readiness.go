@@ -120,7 +120,10 @@ func verified(f Facts) Check {
 	c := Check{What: "A full verification has compared all rows", OK: f.Progress.State == models.CutoverDone && f.Progress.VerifiedAt != nil}
 	switch {
 	case c.OK:
-		c.Why = fmt.Sprintf("%s compared, %s different and mended", counted(f.Progress.Compared, "row"), thousands(f.Progress.Different))
+		c.Why = counted(f.Progress.Compared, "row") + " compared, none different"
+		if f.Progress.Different > 0 {
+			c.Why = fmt.Sprintf("%s compared, %s different and mended", counted(f.Progress.Compared, "row"), thousands(f.Progress.Different))
+		}
 	case f.Progress.State == models.CutoverVerifying:
 		c.Why = fmt.Sprintf("%s compared so far", counted(f.Progress.Compared, "row"))
 	default:

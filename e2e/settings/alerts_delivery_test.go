@@ -82,6 +82,31 @@ func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
 	admin.Opens("/alerts/deliveries?status=failed").Sees("No deliveries here")
 }
 
+// Who watches kills hears of all that closes something for people, and of nothing else.
+func TestAWatchOfKillsHearsOfMaintenance(t *testing.T) {
+	site := settingstest.New(t, inside)
+	site.Sample()
+	site.Protects("production", 1)
+	chat := newReceiver(t)
+	admin := site.As("admin")
+	watches(t, admin, channelAt(t, admin, "kills", "slack", chat.URL), "production", "", "kills")
+	admin.Opens("/alerts").Sees("Kills and lifts, maintenance, steps back of migrations")
+	abe := site.As("approver")
+	abe.Submits(abe.Opens("/maintenance/production"), "/maintenance/production").Is(http.StatusOK)
+	if text := chat.waits(t, 1)[0].text(t); !strings.Contains(text, "MAINTENANCE in production") || !strings.Contains(text, "will be back soon") {
+		t.Errorf("maintenance is told as %q", text)
+	}
+	abe.Submits(abe.Opens("/maintenance"), "/maintenance/production/end").Is(http.StatusOK)
+	if text := chat.waits(t, 2)[1].text(t); !strings.Contains(text, "ENDED the maintenance in production") {
+		t.Errorf("the end is told as %q", text)
+	}
+	for _, d := range deliveriesOf(t, site.Store) {
+		if !d.Urgent {
+			t.Errorf("it waits for others: %+v", d)
+		}
+	}
+}
+
 // publishes turns a flag's switch.
 func publishesFlag(t testing.TB, site *settingstest.Site, environment, key, reason string) {
 	t.Helper()

@@ -72,6 +72,44 @@ func TestLimitsAreSetAndRefusedBesideTheirFields(t *testing.T) {
 	})
 }
 
+func TestInAProtectedEnvironmentAnApproverLetsTenantsStepBack(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := restingSite(t, store)
+		site.Protects("production", 1)
+		const clients = "/migrations/production/clients"
+		stepsBack := func() bool {
+			row, err := store.CutoverLimits(t.Context(), "production", "clients")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return row.StepBack
+		}
+		eve, abe := site.As("editor"), site.As("approver")
+		p := eve.Opens(clients).Sees("an approver turns that on")
+		eve.Submits(p, "/limits", "compared", "500").Is(http.StatusOK).Sees("The limits are saved")
+		posts(eve, clients+"/limits", "agreement=100&compared=0&minutes=0&step_back=on").Is(http.StatusForbidden)
+		if stepsBack() {
+			t.Fatal("an editor has turned it on")
+		}
+		abe.Submits(abe.Opens(clients), "/limits", "step_back", "on").Is(http.StatusOK).Sees("The limits are saved")
+		if !stepsBack() {
+			t.Fatal("an approver cannot turn it on")
+		}
+		if form := eve.Opens(clients).Sees("an approver changes them").Find(`form[action$="/limits"]`); form.Length() != 0 {
+			t.Error("an editor is offered to change by what tenants step back")
+		}
+		for _, form := range []string{"agreement=100&compared=0&minutes=0", "agreement=100&compared=0&minutes=0&step_back=on"} {
+			posts(eve, clients+"/limits", form).Is(http.StatusForbidden)
+		}
+		if !stepsBack() {
+			t.Error("an editor has turned it off")
+		}
+		// Where nothing has to be approved, an editor makes steps, and lets them be made.
+		p = eve.Submits(eve.Opens("/migrations/development/clients"), "/limits", "step_back", "on").Is(http.StatusOK).Sees("The limits are saved")
+		eve.Submits(p, "/limits", "agreement", "99").Is(http.StatusOK).Sees("The limits are saved")
+	})
+}
+
 func TestAnEntityIsReadyOnceEverythingIsMet(t *testing.T) {
 	site := restingSite(t, settingstest.SQLite(t))
 	eve := site.As("editor")

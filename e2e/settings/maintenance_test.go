@@ -152,16 +152,9 @@ func TestMaintenanceIsForApprovers(t *testing.T) {
 	}
 }
 
-func TestWhatWasApprovedIsEndedByARequest(t *testing.T) {
-	site := settingstest.New(t)
-	site.Sample()
-	abe := site.As("approver")
-	abe.Submits(abe.Opens("/maintenance/production"), "/maintenance/production").Is(http.StatusOK)
-	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "production", Author: "bob", Reason: "more", Edits: []changes.Edit{changes.PutOverride{
-		Override: ruleset.Override{Flag: ruleset.MaintenanceKey, User: "u-ann", Variant: "off"}}}}); err != nil {
-		t.Fatal(err)
-	}
-	abe.Opens("/maintenance").Sees("by override user u-ann")
+// makesItOnesOwn changes the maintenance flag of production as any other, so that what closes the site counts as approved.
+func makesItOnesOwn(t *testing.T, site *settingstest.Site) {
+	t.Helper()
 	row, err := site.Store.Environment(t.Context(), "production")
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +171,19 @@ func TestWhatWasApprovedIsEndedByARequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhatWasApprovedIsEndedByARequest(t *testing.T) {
+	site := settingstest.New(t)
+	site.Sample()
+	abe := site.As("approver")
+	abe.Submits(abe.Opens("/maintenance/production"), "/maintenance/production").Is(http.StatusOK)
+	if _, err := site.Changes.Publish(t.Context(), changes.Change{Environment: "production", Author: "bob", Reason: "more", Edits: []changes.Edit{changes.PutOverride{
+		Override: ruleset.Override{Flag: ruleset.MaintenanceKey, User: "u-ann", Variant: "off"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	abe.Opens("/maintenance").Sees("by override user u-ann")
+	makesItOnesOwn(t, site)
 	site.Protects("production", 1)
 	abe.Submits(abe.Opens("/maintenance"), "/maintenance/production/end").Is(http.StatusOK).Sees("is sent for review")
 	if !maintenanceIn(t, site, "production", "").On {

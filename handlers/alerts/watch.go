@@ -28,7 +28,7 @@ type watchRow struct {
 func eventsTitle(events string) string {
 	switch events {
 	case models.AlertKills:
-		return "Kills and lifts"
+		return "Kills and lifts, maintenance, steps back of migrations"
 	case models.AlertReviews:
 		return "Flags to review, once a week"
 	case models.AlertRequests:

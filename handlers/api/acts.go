@@ -75,16 +75,21 @@ func edits(c *shell.Context, edit func(*catalog.Flag) (changes.Edit, bool)) (any
 		if !different {
 			return Done{Environment: environment.Name, Revision: environment.Head}, nil
 		}
-		proposed, err := c.App.Changes.Propose(ctx, changes.Proposal{By: c.Actor(),
-			Changes: []changes.Change{{Environment: environment.Name, Reason: reason, Edits: []changes.Edit{do}}}})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range proposed.Requests {
-			return Asked{r.Environment, r.ID, c.App.Link("requests", r.Environment, r.ID)}, nil
-		}
-		return done(proposed.Published[0]), nil
+		return propose(ctx, c, environment.Name, reason, do)
 	})
+}
+
+// propose makes one edit, or asks for it.
+func propose(ctx context.Context, c *shell.Context, environment, reason string, do changes.Edit) (any, error) {
+	proposed, err := c.App.Changes.Propose(ctx, changes.Proposal{By: c.Actor(),
+		Changes: []changes.Change{{Environment: environment, Reason: reason, Edits: []changes.Edit{do}}}})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range proposed.Requests {
+		return Asked{r.Environment, r.ID, c.App.Link("requests", r.Environment, r.ID)}, nil
+	}
+	return done(proposed.Published[0]), nil
 }
 
 func done(p changes.Published) Done { return Done{p.Environment, p.Number, p.New, p.Changes} }
@@ -94,15 +99,23 @@ func act(c *shell.Context, do func(ctx context.Context, reason string) (any, err
 	if err := c.Body(&why); err != nil {
 		return nil, err
 	}
-	if why.Reason = strings.TrimSpace(why.Reason); why.Reason == "" {
-		return nil, shell.Refused(http.StatusUnprocessableEntity, "A reason is missing", `Send {"reason": "…"}: it stands in the history.`)
-	}
-	if len(why.Reason) > 1000 || strings.ContainsRune(why.Reason, 0) {
-		return nil, shell.Refused(http.StatusUnprocessableEntity, "The reason cannot be kept", "Use at most 1,000 bytes of text.")
+	if err := why.check(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
 	return do(ctx, why.Reason)
+}
+
+// check refuses what the history cannot keep.
+func (w *Why) check() error {
+	if w.Reason = strings.TrimSpace(w.Reason); w.Reason == "" {
+		return shell.Refused(http.StatusUnprocessableEntity, "A reason is missing", `Send {"reason": "…"}: it stands in the history.`)
+	}
+	if len(w.Reason) > 1000 || strings.ContainsRune(w.Reason, 0) {
+		return shell.Refused(http.StatusUnprocessableEntity, "The reason cannot be kept", "Use at most 1,000 bytes of text.")
+	}
+	return nil
 }
 
 func flagOf(c *shell.Context, environment *catalog.Environment) (*catalog.Flag, error) {

@@ -1,5 +1,6 @@
 // Package api is what programs ask for by token: the flags of an environment, what was last published, and the acts
-// that cannot wait for a person: kill, lift, enable and disable. All of it is JSON; every error says what to do.
+// that cannot wait for a person: kill, lift, enable and disable, and to close the site and open it again. All of it is
+// JSON; every error says what to do.
 package api
 
 import (
@@ -24,6 +25,10 @@ func Register(a *shell.App) {
 	a.API("POST", "/api/environments/:env/flags/:key/lift", approver, lift)
 	a.API("POST", "/api/environments/:env/flags/:key/enable", editor, setEnabled(true))
 	a.API("POST", "/api/environments/:env/flags/:key/disable", editor, setEnabled(false))
+	a.API("GET", "/api/environments/:env/maintenance", viewer, maintained)
+	a.API("POST", "/api/environments/:env/maintenance/start", approver, maintain(false))
+	a.API("POST", "/api/environments/:env/maintenance/schedule", approver, maintain(true))
+	a.API("POST", "/api/environments/:env/maintenance/end", approver, reopen)
 	a.API("PUT", "/api/references", shell.Anywhere(access.Editor), putReferences)
 }
 

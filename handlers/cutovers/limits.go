@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/views"
 )
@@ -54,9 +55,21 @@ func (b *board) setLimits(c *shell.Context) error {
 	limits.Agreement = agreementOf(form)
 	limits.Compared = wholeOf(form, "compared", mostCompared)
 	limits.Minutes = wholeOf(form, "minutes", mostMinutes)
-	limits.StepBack = form.On("step_back")
+	if p.MayStepBack() {
+		limits.StepBack = form.On("step_back")
+	} else if !p.MayLimit() || form.On("step_back") {
+		return shell.Denied(access.Approver)
+	}
 	return p.store(c, form, limits, "The limits are saved.")
 }
+
+// MayStepBack reports whether the person may let tenants step back by themselves. Where a step has to be approved that is
+// a kill made beforehand, so it takes whoever may kill: an editor alone could otherwise move tenants by a limit that nobody
+// meets.
+func (p *onePage) MayStepBack() bool { return p.MayApprove || p.MayEdit && !p.In.TakesRequests() }
+
+// MayLimit reports whether the person may change the limits: where tenants step back by them, who may step them back.
+func (p *onePage) MayLimit() bool { return p.MayStepBack() || p.MayEdit && !p.Limits.StepBack }
 
 // setCopying pauses the copying, goes on with it, or says how fast it may be.
 func (b *board) setCopying(c *shell.Context) error {

@@ -68,6 +68,9 @@ func showNew(c *shell.Context) error {
 		return err
 	}
 	page.Form = shell.NewForm("kind", string(ruleset.Release), "type", string(ruleset.Boolean))
+	if c.Query("kind") == string(ruleset.Migration) { // from the board, whose migrations have stages
+		page.Form = shell.NewForm("kind", string(ruleset.Migration), "type", string(ruleset.String))
+	}
 	page.Variants.Rows = []variantRow{{Off: true, Otherwise: true, Default: true}, {}}
 	return c.Render(http.StatusOK, "flag/new", page)
 }

@@ -17,7 +17,7 @@ import (
 // formPage asks for when, where and in which words.
 type formPage struct {
 	shell.Page
-	At   place
+	At   Place
 	Form *shell.Form
 	In   models.Environment
 }
@@ -49,7 +49,7 @@ func ask(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	at := placeOf(in, time.Now())
+	at := PlaceOf(in, time.Now())
 	form := shell.NewForm("message", usualMessage, "drain", "5m", "base", "0")
 	if at.Flag != nil {
 		form.Set("base", strconv.FormatInt(at.Flag.Version, 10))
@@ -94,7 +94,7 @@ func turnOn(c *shell.Context) error {
 		return render(c, http.StatusUnprocessableEntity, form)
 	}
 	if in, err := c.Environment(); err == nil {
-		at := placeOf(in, time.Now())
+		at := PlaceOf(in, time.Now())
 		at.keepTimes(&m.Value, c.Zone())
 	}
 	ctx, cancel := c.Ctx()
@@ -122,7 +122,7 @@ func turnOn(c *shell.Context) error {
 
 // keepTimes keeps the seconds of times that were not touched: the form shows minutes, and who was at work when it began
 // must not change because somebody mends the message.
-func (p place) keepTimes(v *ruleset.Maintenance, zone *time.Location) {
+func (p Place) keepTimes(v *ruleset.Maintenance, zone *time.Location) {
 	if !p.Set() {
 		return
 	}
@@ -185,6 +185,6 @@ func render(c *shell.Context, status int, form *shell.Form) error {
 	if err != nil {
 		return err
 	}
-	p := formPage{Page: page, At: placeOf(in, time.Now()), Form: form, In: in.Environment}
+	p := formPage{Page: page, At: PlaceOf(in, time.Now()), Form: form, In: in.Environment}
 	return c.Render(status, "maintenance/form", p)
 }

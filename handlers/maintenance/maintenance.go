@@ -36,8 +36,8 @@ const (
 	ByHand    Phase = "hand" // by rules of the flag's own, which are not made here
 )
 
-// place is maintenance in one environment.
-type place struct {
+// Place is maintenance in one environment.
+type Place struct {
 	models.Environment
 	Phase   Phase
 	Value   ruleset.Maintenance // meaningless while off
@@ -49,13 +49,13 @@ type place struct {
 }
 
 // Set reports whether there is something that can be ended here.
-func (p place) Set() bool {
+func (p Place) Set() bool {
 	return p.Phase == Scheduled || p.Phase == Announced || p.Phase == On || p.Phase == Over
 }
 
-// placeOf looks at an environment.
-func placeOf(e *catalog.Environment, now time.Time) place {
-	p := place{Environment: e.Environment, Phase: Off}
+// PlaceOf looks at an environment.
+func PlaceOf(e *catalog.Environment, now time.Time) Place {
+	p := Place{Environment: e.Environment, Phase: Off}
 	flag, ok := e.Flag(ruleset.MaintenanceKey)
 	if !ok {
 		return p
@@ -88,7 +88,7 @@ func placeOf(e *catalog.Environment, now time.Time) place {
 }
 
 // set is what Maintain has set.
-func (p *place) set(flag *catalog.Flag, rule ruleset.Rule, now time.Time) {
+func (p *Place) set(flag *catalog.Flag, rule ruleset.Rule, now time.Time) {
 	for _, v := range flag.Variants {
 		if v.Name != changes.MaintenanceVariant {
 			continue
@@ -127,12 +127,12 @@ func closesByHand(e *catalog.Environment, flag *catalog.Flag) bool {
 
 type listPage struct {
 	shell.Page
-	Places []place
+	Places []Place
 	Now    time.Time
 }
 
 // Draining reports whether those who were at work still go on.
-func (p listPage) Draining(at place) bool { return at.Phase == On && p.Now.Before(at.Drained) }
+func (p listPage) Draining(at Place) bool { return at.Phase == On && p.Now.Before(at.Drained) }
 
 func list(c *shell.Context) error {
 	ctx, cancel := c.Ctx()
@@ -148,7 +148,7 @@ func list(c *shell.Context) error {
 	p := listPage{Page: page, Now: time.Now()}
 	for _, e := range all {
 		if c.Person.In(e.Name) >= access.Viewer {
-			p.Places = append(p.Places, placeOf(e, p.Now))
+			p.Places = append(p.Places, PlaceOf(e, p.Now))
 		}
 	}
 	return c.Render(http.StatusOK, "maintenance/list", p)
@@ -174,6 +174,11 @@ func end(c *shell.Context) error {
 	if !published.New {
 		return c.Done("Nothing was changed: there was no maintenance to end.", "maintenance")
 	}
+	if in, err := c.Environment(); err == nil {
+		if at := PlaceOf(in, time.Now()); at.Set() && at.Phase != Over {
+			return c.Done("The maintenance is ended, and what was set before it holds again.", "maintenance")
+		}
+	}
 	return c.Done("The maintenance is ended: everything is open, on every instance.", "maintenance")
 }
 
@@ -186,7 +191,12 @@ func askToEnd(c *shell.Context, form *shell.Form) (changes.Published, error) {
 	if !ok {
 		return changes.Published{}, changes.ErrNoFlag
 	}
+	return c.Publish(form, changes.Change{Environment: in.Name, Reason: "The maintenance is over", Edits: []changes.Edit{Opening(flag)}})
+}
+
+// Opening is the change that ends maintenance where that has to be approved.
+func Opening(flag *catalog.Flag) changes.Edit {
 	opened := flag.Flag
 	opened.Rules = changes.WithoutMaintenance(opened.Rules)
-	return c.Publish(form, changes.Change{Environment: in.Name, Reason: "The maintenance is over", Edits: []changes.Edit{changes.PutFlag{Flag: &opened, Base: flag.Version}}})
+	return changes.PutFlag{Flag: &opened, Base: flag.Version}
 }

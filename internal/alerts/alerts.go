@@ -64,7 +64,7 @@ const (
 	poll      = time.Second         // between looks for new revisions and due deliveries, plus or minus a fifth
 	lease     = 2 * time.Minute     // after it, a delivery whose sender fell silent is due again
 	atOnce    = 8                   // how many ordinary alerts are sent at the same time
-	urgent    = 32                  // how many kills and lifts: they have places of their own, and never wait for others
+	urgent    = 32                  // how many kills and the like: they have places of their own, and never wait for others
 	retention = 90 * 24 * time.Hour // how long deliveries are remembered
 	sweep     = time.Hour           // between looks for what is to be forgotten
 )
