@@ -30,6 +30,9 @@ type moved interface {
 
 	// stats are what was counted since the start.
 	stats() models.CutoverStats
+
+	// untold is what was counted and not stored yet, and what to call once it is.
+	untold(tenants bool, turn int64) (rows []models.CutoverAgreement, stored func())
 }
 
 // scanned is a row of a side.
