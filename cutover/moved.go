@@ -18,9 +18,9 @@ type moved interface {
 	// were writing meanwhile. Nothing newer is overwritten.
 	copyRows(ctx context.Context, keys []string, fromNew bool) (busy []string, err error)
 
-	// mend looks at keys while nobody writes them, copies what is different, and returns how many that were and the keys
-	// that others were writing.
-	mend(ctx context.Context, keys []string, fromNew bool) (different int, busy []string, err error)
+	// mend looks at keys while nobody writes them, copies what is different from the authority of the row's tenant, and
+	// returns how many that were and the keys that others were writing.
+	mend(ctx context.Context, keys []string) (different int, busy []string, err error)
 
 	// kept is what a side's database keeps about its rows.
 	kept(newSide bool) Store
