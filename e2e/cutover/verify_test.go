@@ -25,7 +25,9 @@ func TestAllRowsAreVerifiedAgainAndMendedFromTheSideThatAnswers(t *testing.T) {
 			must(m.t, m.fresh.Exec(statement).Error)
 		}
 		must(m.t, m.old.Exec("DELETE FROM guests WHERE id = 'g000006'").Error) // of t1, whom the new side answers
-		again := func() error { return m.changes.VerifyAgain(m.t.Context(), development, "guests", changes.Actor{Name: "ann"}, "") }
+		again := func() error {
+			return m.changes.VerifyAgain(m.t.Context(), development, "guests", changes.Actor{Name: "ann"}, "")
+		}
 		must(m.t, again())
 		var refused *changes.RefusedError
 		if row := m.progress(); row.State == models.CutoverVerifying {
