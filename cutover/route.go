@@ -52,14 +52,14 @@ func (r *router) Begin(subject *ruleset.Subject, writing bool) (Place, error) {
 }
 
 // place is where rows of that stage are, for a call that was counted.
-func (rules *rules) place(stage ruleset.Stage, err error) (Place, error) {
+func (r *rules) place(stage ruleset.Stage, err error) (Place, error) {
 	if err != nil {
-		rules.calls.Add(-1)
+		r.calls.Add(-1)
 		return Place{}, err
 	}
-	place := Place{Stage: stage, Moving: rules.moving, Revision: rules.revision, Trailing: rules.trailing.Load(), calls: &rules.calls}
-	if rules.whole.Load() {
-		place.Turn = rules.turn
+	place := Place{Stage: stage, Moving: r.moving, Revision: r.revision, Trailing: r.trailing.Load(), calls: &r.calls}
+	if r.whole.Load() {
+		place.Turn = r.turn
 	}
 	return place, nil
 }
