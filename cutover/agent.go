@@ -168,19 +168,24 @@ func (c *Cutover) tell(ctx context.Context, members []*member, ended bool) error
 	ctx, cancel := context.WithTimeout(ctx, tellLimit)
 	defer cancel()
 	var rows []models.CutoverInstance
+	var counted []models.CutoverAgreement
 	var told []*member
+	var stored []func()
 	for _, m := range members {
 		if row, due := c.row(m, ended); due {
 			rows, told = append(rows, row), append(told, m)
+			more, done := c.untold(m)
+			counted, stored = append(counted, more...), append(stored, done)
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	if err := c.store.TellCutovers(ctx, rows, ended); err != nil {
+	if err := c.store.TellCutovers(ctx, rows, counted, ended); err != nil {
 		return err
 	}
 	for i, m := range told {
+		stored[i]()
 		m.mu.Lock()
 		m.told, m.toldAt = saying(rows[i]), time.Now()
 		m.mu.Unlock()

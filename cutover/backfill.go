@@ -29,6 +29,7 @@ type run struct {
 	Copied    int64  `json:"copied"`
 	Compared  int64  `json:"compared"`
 	Different int64  `json:"different"`
+	Again     int64  `json:"again,omitempty"` // the verification that was asked for last
 
 	StartedAt  *models.Time `json:"started_at,omitempty"`
 	CopiedAt   *models.Time `json:"copied_at,omitempty"`
@@ -135,6 +136,11 @@ func (w *copier) step(ctx context.Context, progress models.CutoverProgress, limi
 			return false, err
 		}
 	}
+	if progress.Again > w.run.Again {
+		if err := w.verifyAgain(ctx, progress.Again); err != nil {
+			return false, err
+		}
+	}
 	if limits.Paused {
 		return false, nil
 	}
@@ -177,7 +183,7 @@ func (w *copier) start(ctx context.Context, progress models.CutoverProgress) (bo
 	}
 	now := models.At(w.flags.Now())
 	w.walked = time.Time{}
-	w.run = run{Since: progress.SinceRevision, Direction: progress.Direction, Phase: models.CutoverCopying, StartedAt: &now}
+	w.run = run{Since: progress.SinceRevision, Direction: progress.Direction, Phase: models.CutoverCopying, StartedAt: &now, Again: progress.Again}
 	if err := w.forget(ctx); err != nil {
 		w.run = run{}
 		return false, fmt.Errorf("forget old marks: %w", err)
@@ -260,7 +266,7 @@ func (w *copier) show(ctx context.Context, failure error) {
 	row := models.CutoverProgress{
 		Environment: w.flags.Environment(), Flag: w.m.key, Direction: w.run.Direction, State: w.run.Phase, SinceRevision: w.run.Since,
 		Total: w.run.Total, Copied: w.run.Copied, Compared: w.run.Compared, Different: w.run.Different,
-		StartedAt: w.run.StartedAt, CopiedAt: w.run.CopiedAt, VerifiedAt: w.run.VerifiedAt, UpdatedAt: models.At(w.flags.Now()), Holder: w.host,
+		StartedAt: w.run.StartedAt, CopiedAt: w.run.CopiedAt, VerifiedAt: w.run.VerifiedAt, UpdatedAt: models.At(w.flags.Now()), Holder: w.host, Again: w.run.Again,
 	}
 	if failure != nil {
 		row.Error = failure.Error()

@@ -24,6 +24,10 @@ var (
 	// ErrManyStages says that a query or a change concerns all tenants while tenants are at different stages.
 	ErrManyStages = errors.New("tenants are at different stages: ask for one tenant, or bring all to one stage")
 
+	// ErrUnknownTenant says that a stage depends on more than a tenant's id, such as its plan, and that nobody knows that
+	// here. Nothing was read or written, since it could have been the wrong side: see Options.Tenant.
+	ErrUnknownTenant = errors.New("on which side the tenant is depends on its plan or its attributes, which are not known here")
+
 	// ErrBusy says that the key was being written by others until the deadline. Nothing was written.
 	ErrBusy = errors.New("the row is being written by others: try again")
 

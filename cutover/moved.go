@@ -18,9 +18,9 @@ type moved interface {
 	// were writing meanwhile. Nothing newer is overwritten.
 	copyRows(ctx context.Context, keys []string, fromNew bool) (busy []string, err error)
 
-	// mend looks at keys while nobody writes them, copies what is different, and returns how many that were and the keys
-	// that others were writing.
-	mend(ctx context.Context, keys []string, fromNew bool) (different int, busy []string, err error)
+	// mend looks at keys while nobody writes them, copies what is different from the authority of the row's tenant, and
+	// returns how many that were and the keys that others were writing.
+	mend(ctx context.Context, keys []string) (different int, busy []string, err error)
 
 	// kept is what a side's database keeps about its rows.
 	kept(newSide bool) Store
@@ -30,6 +30,9 @@ type moved interface {
 
 	// stats are what was counted since the start.
 	stats() models.CutoverStats
+
+	// untold is what was counted and not stored yet, and what to call once it is.
+	untold(tenants bool, turn int64) (rows []models.CutoverAgreement, stored func())
 }
 
 // scanned is a row of a side.

@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/toprent/flags/models"
 )
@@ -30,13 +31,30 @@ func (e *Entity[Q, R, C, V]) differ(old, fresh any) bool {
 	return !same // what cannot be compared is looked at again where an error can be told
 }
 
-func (e *Entity[Q, R, C, V]) mend(ctx context.Context, keys []string, fromNew bool) (different int, busy []string, err error) {
-	done, err := e.copyKeys(ctx, sideOf(fromNew), keys)
-	if err != nil || len(done.Behind) == 0 {
-		return done.Changed, nil, err
+func (e *Entity[Q, R, C, V]) mend(ctx context.Context, keys []string) (different int, busy []string, err error) {
+	own, theirs, unsure, err := e.byAuthority(ctx, oldSide, keys)
+	if err == nil && len(unsure) > 0 {
+		err = fmt.Errorf("%d rows differ of tenants of whom nobody here knows on which side they are, such as row %q: %w", len(unsure), unsure[0], ErrUnknownTenant)
 	}
-	busy, err = e.straighten(ctx, sideOf(fromNew), done.Behind)
-	return done.Changed, busy, err
+	if err != nil {
+		return 0, nil, err
+	}
+	for side, keys := range map[which][]string{oldSide: own, newSide: theirs} {
+		done, err := e.copyKeys(ctx, side, keys)
+		if err != nil {
+			return different, nil, err
+		}
+		different += done.Changed
+		if len(done.Behind) == 0 {
+			continue
+		}
+		more, err := e.straighten(ctx, side, done.Behind)
+		if err != nil {
+			return different, nil, err
+		}
+		busy = append(busy, more...)
+	}
+	return different, busy, nil
 }
 
 func (e *Entity[Q, R, C, V]) kept(isNew bool) Store { return e.side(sideOf(isNew)).Store }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/service"
 )
 
@@ -29,6 +30,11 @@ type Options struct {
 
 	// StepBack makes a change: changes.Changes.StepBack does. Defaults to none: no tenant steps back by itself.
 	StepBack func(ctx context.Context, s StepBack) error
+
+	// Tenant says what rules may ask of a tenant beside its id: its plan, and its attributes whose names begin with "tenant.".
+	// It is asked where no request says so: by repairs, and for statements of a Router. Reads and writes of an Entity never
+	// wait for it. Defaults to what the directory in Store has of the tenant, if it has all that rules ask for.
+	Tenant func(ctx context.Context, tenant string) (ruleset.Subject, error)
 
 	// Host names the machine; defaults to its host name.
 	Host string
@@ -49,6 +55,7 @@ type Cutover struct {
 	journal  *Journal
 	store    *models.Store
 	stepBack func(ctx context.Context, s StepBack) error
+	tenant   func(ctx context.Context, tenant string) (ruleset.Subject, error)
 	instance string
 	host     string
 	log      *slog.Logger
@@ -92,7 +99,7 @@ func New(o Options) (*Cutover, error) {
 	case o.Batch < 0 || o.Tell < 0:
 		return nil, errors.New("cutover.Options.Batch and Tell must be above 0, or 0 for the default")
 	}
-	c := &Cutover{flags: o.Flags, journal: o.Journal, store: o.Store, stepBack: o.StepBack, instance: rand.Text(), host: o.Host, log: o.Logger, every: o.Tell, batch: o.Batch}
+	c := &Cutover{flags: o.Flags, journal: o.Journal, store: o.Store, stepBack: o.StepBack, tenant: o.Tenant, instance: rand.Text(), host: o.Host, log: o.Logger, every: o.Tell, batch: o.Batch}
 	if c.host == "" {
 		c.host, _ = os.Hostname()
 	}
@@ -147,9 +154,9 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 func (c *Cutover) newRouter(key string) *router {
 	synced := func() bool {
 		progress, found, _ := c.known(key)
-		return found && progress.Synced()
+		return found && progress.Kept()
 	}
-	return &router{key: key, flags: c.flags, journal: c.journal, synced: synced, log: c.log}
+	return &router{key: key, flags: c.flags, journal: c.journal, tenant: c.asksTenant(), synced: synced, log: c.log}
 }
 
 // Instance names this instance among those that tell of entities: drawn at its start, and never used again.

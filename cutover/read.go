@@ -21,13 +21,20 @@ func (e *Entity[Q, R, C, V]) Read(ctx context.Context, subject ruleset.Subject, 
 	e.settle(ctx, place)
 	from := sideOf(place.Stage.New())
 	if !place.Stage.Compared() || !e.sampled() {
-		return e.ask(ctx, from, subject.Tenant, query)
+		return e.answer(ctx, from, subject.Tenant, query)
 	}
 	look := e.other(ctx, place, subject.Tenant, query)
-	answer, err := e.ask(ctx, from, subject.Tenant, query)
+	answer, err := e.answer(ctx, from, subject.Tenant, query)
 	if look != nil {
 		look <- e.shown(answer, err)
 	}
+	return answer, err
+}
+
+// answer asks the authority.
+func (e *Entity[Q, R, C, V]) answer(ctx context.Context, authority which, tenant string, query Q) (R, error) {
+	answer, err := e.ask(ctx, authority, tenant, query)
+	e.counted.served(authority, tenant, err)
 	return answer, err
 }
 
@@ -118,7 +125,7 @@ func (c comparison[Q, R, C, V]) look(ctx context.Context, mine shown[R], theirs 
 		mine.answer = answer
 	}
 	if c.same(mine.answer, theirs) {
-		c.counted.agreed(c.tenant, true)
+		c.counted.agreed(c.authority, c.tenant, true)
 		return nil
 	}
 	select {
@@ -152,7 +159,7 @@ func (c comparison[Q, R, C, V]) same(mine, theirs R) bool {
 
 // told counts a comparison, and keeps a difference as the host says that it may be shown.
 func (c comparison[Q, R, C, V]) told(same bool, mine, theirs R) {
-	c.counted.agreed(c.tenant, same)
+	c.counted.agreed(c.authority, c.tenant, same)
 	if same {
 		return
 	}

@@ -117,19 +117,20 @@ func (e *Entity[Q, R, C, V]) contested(ctx context.Context, from which, keys []s
 	if err != nil || len(marks) == 0 {
 		return nil, nil, err
 	}
-	_, theirs, err = e.byAuthority(ctx, from, keysOf(marks))
-	return theirs, marks, err
+	_, theirs, unsure, err := e.byAuthority(ctx, from, keysOf(marks))
+	return append(theirs, unsure...), marks, err
 }
 
-// byAuthority tells apart the keys whose authority a side is from those whose authority the other one is.
-func (e *Entity[Q, R, C, V]) byAuthority(ctx context.Context, of which, keys []string) (own, theirs []string, err error) {
+// byAuthority tells apart the keys whose authority a side is from those whose authority the other one is. Of rows whose tenant
+// nobody here knows enough of, it is not sure: neither side's may be overwritten.
+func (e *Entity[Q, R, C, V]) byAuthority(ctx context.Context, of which, keys []string) (own, theirs, unsure []string, err error) {
 	rows, err := e.rowsOf(ctx, of, keys)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	others, err := e.rowsOf(ctx, of.other(), keys)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, key := range keys {
 		tenant := ""
@@ -138,13 +139,18 @@ func (e *Entity[Q, R, C, V]) byAuthority(ctx context.Context, of which, keys []s
 		} else if row, ok := others[key]; ok && e.config.Tenant != nil {
 			tenant = e.config.Tenant(row)
 		}
-		if sideOf(e.stages.OnNew(tenant)) == of {
+		switch onNew, err := e.onNew(ctx, tenant); {
+		case errors.Is(err, ErrUnknownTenant):
+			unsure = append(unsure, key)
+		case err != nil:
+			return nil, nil, nil, err
+		case sideOf(onNew) == of:
 			own = append(own, key)
-		} else {
+		default:
 			theirs = append(theirs, key)
 		}
 	}
-	return own, theirs, nil
+	return own, theirs, unsure, nil
 }
 
 func (e *Entity[Q, R, C, V]) rowsOf(ctx context.Context, of which, keys []string) (rows map[string]V, err error) {
@@ -161,10 +167,11 @@ func (e *Entity[Q, R, C, V]) straighten(ctx context.Context, from which, behind 
 	if busy, err = e.journal.pending(ctx, e.config.Flag, behind); err != nil {
 		return nil, err
 	}
-	own, theirs, err := e.byAuthority(ctx, from, subtract(behind, busy))
+	own, theirs, unsure, err := e.byAuthority(ctx, from, subtract(behind, busy))
 	if err != nil {
 		return nil, err
 	}
+	busy = append(busy, unsure...)
 	for side, keys := range map[which][]string{from: own, from.other(): theirs} {
 		done, err := e.overwriteKeys(ctx, side, keys, overwriting{anyway: true})
 		if err != nil {

@@ -19,7 +19,8 @@ type router struct {
 	key     string
 	flags   *service.FeatureFlagService
 	journal *Journal
-	synced  func() bool // both sides were verified, and kept equal since
+	tenant  func(ctx context.Context, tenant string, asks []string) (ruleset.Subject, error) // what is known of a tenant; nil: nobody knows
+	synced  func() bool                                                                      // both sides were verified, and kept equal since
 	log     *slog.Logger
 
 	now atomic.Pointer[routing]
@@ -44,14 +45,21 @@ func (r *router) Begin(subject *ruleset.Subject, writing bool) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	stage, err := rules.decide(subject, writing)
+	if len(rules.data.asks) > 0 && subject.Tenant != "" {
+		rules.data.note(subject)
+	}
+	return rules.place(rules.decide(subject, writing))
+}
+
+// place is where rows of that stage are, for a call that was counted.
+func (r *rules) place(stage ruleset.Stage, err error) (Place, error) {
 	if err != nil {
-		rules.calls.Add(-1)
+		r.calls.Add(-1)
 		return Place{}, err
 	}
-	place := Place{Stage: stage, Moving: rules.moving, Revision: rules.revision, Trailing: rules.trailing.Load(), calls: &rules.calls}
-	if rules.whole.Load() {
-		place.Turn = rules.turn
+	place := Place{Stage: stage, Moving: r.moving, Revision: r.revision, Trailing: r.trailing.Load(), calls: &r.calls}
+	if r.whole.Load() {
+		place.Turn = r.turn
 	}
 	return place, nil
 }
@@ -251,15 +259,8 @@ func (r *router) moving() bool {
 
 // OnNew reports whether the new side is a tenant's authority; "" asks for all tenants.
 func (r *router) OnNew(tenant string) bool {
-	at := r.current()
-	if at.rules == nil {
-		return false
-	}
-	if tenant == "" {
-		return at.rules.reachable.Min().New()
-	}
-	stage, err := at.rules.decide(&ruleset.Subject{Tenant: tenant}, false)
-	return err == nil && stage.New()
+	isNew, err := r.onNew(context.Background(), tenant)
+	return err == nil && isNew
 }
 
 // wholeSides are the sides that have every row: authorities, and the other one if it was verified and kept equal since.

@@ -194,7 +194,7 @@ func (r *group) follow(ctx context.Context) error {
 	}
 	for _, d := range doors {
 		at, err := r.entity.Locate(ctx, d.Tenant, false)
-		if errors.Is(err, ErrManyStages) {
+		if errors.Is(err, ErrManyStages) || errors.Is(err, ErrUnknownTenant) {
 			continue
 		}
 		if err != nil {

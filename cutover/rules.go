@@ -22,6 +22,7 @@ type rules struct {
 	turn      uint64       // counts changes of authority
 	trailing  atomic.Bool  // another instance may still follow the authority before
 	whole     atomic.Bool  // both sides have every row, so what is marked on either counts
+	data      *data        // what they ask of tenants beside their ids
 	borrowed  bool         // they come from the journal, so that nobody sees that the flag is read
 }
 
@@ -51,7 +52,7 @@ func rulesOf(revision *ruleset.Revision, key string) (*rules, error) {
 		return nil, err
 	}
 	moving := stages.Staged && !stages.Reachable.Is(ruleset.StageOff) && !stages.Reachable.Is(ruleset.StageComplete)
-	return &rules{revision: revision.ID().Number, stored: stored, reachable: stages.Reachable, moving: moving, decider: revision.StageDecider(key)}, nil
+	return &rules{revision: revision.ID().Number, stored: stored, reachable: stages.Reachable, moving: moving, decider: revision.StageDecider(key), data: dataOf(own)}, nil
 }
 
 // rulesFrom takes an entity's rules from what the journal has.
@@ -125,6 +126,7 @@ func (r *rules) turns(before *rules) bool {
 // follows puts rules behind the ones before.
 func (r *rules) follows(before *rules, synced func() bool) {
 	if before != nil {
+		r.data.goesOn(before.data)
 		r.turn = before.turn
 		r.trailing.Store(before.trailing.Load())
 	}

@@ -27,6 +27,7 @@ type stats struct {
 	skipped     atomic.Int64
 	unjournaled atomic.Int64
 
+	toldAll tally    // what is stored of comparisons; only the one who tells looks at it
 	tenants sync.Map // string to *tenantStats
 	known   atomic.Int64
 
@@ -39,7 +40,10 @@ type sideStats struct {
 	readLatency, writeLatency              [maxBuckets]atomic.Int64
 }
 
-type tenantStats struct{ compared, different, errors atomic.Int64 }
+type tenantStats struct {
+	compared, different, errors atomic.Int64
+	answered                    answered
+}
 
 func newStats() *stats { return &stats{} }
 
@@ -73,19 +77,23 @@ func (s *stats) failed(side which, tenant string) {
 	}
 }
 
-// agreed counts a comparison.
-func (s *stats) agreed(tenant string, same bool) {
+// agreed counts a comparison of the authority with the other side.
+func (s *stats) agreed(authority which, tenant string, same bool) {
+	different := int64(0)
+	if !same {
+		different = 1
+	}
+	s.different.Add(different) // first: whoever looks meanwhile must not see a comparison that seems to have agreed
 	s.compared.Add(1)
 	t := s.tenant(tenant)
-	if t != nil {
-		t.compared.Add(1)
-	}
-	if same {
+	if t == nil {
 		return
 	}
-	s.different.Add(1)
-	if t != nil {
-		t.different.Add(1)
+	t.different.Add(different)
+	t.compared.Add(1)
+	if authority == newSide {
+		t.answered.different.Add(different)
+		t.answered.compared.Add(1)
 	}
 }
 

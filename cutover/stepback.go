@@ -23,18 +23,21 @@ type StepBack struct {
 const (
 	judgeLife = 30 * time.Second
 	judgeName = "/step-back"
+	judgeRest = 60 // seconds after a step back, in which what comes in is of the time before it
 
 	// Author is who steps tenants back, in the history.
 	Author = "cutover"
 )
 
-// judged is what one instance for all has seen of an entity's tenants.
-type judged map[string]*window
+// judged is what is not held against an entity's tenants any more, since they were stepped back for it.
+type judged map[string]pardon
 
-// window is a tenant's comparisons since its last verdict.
-type window struct {
-	models.CutoverTenant      // what was counted when the window began
-	Stepped              bool `json:"stepped,omitempty"` // it was stepped back, and has not been seen elsewhere since
+// pardon is what was counted for a tenant up to a step back: all of the turns before that one, and so much of it.
+type pardon struct {
+	At       int64 `json:"at"`
+	Compared int64 `json:"compared"`
+	Bad      int64 `json:"bad"`
+	Until    int64 `json:"until"` // seconds since 1970: what is told until then is pardoned too
 }
 
 // stepsBack steps tenants back that fall below their entity's limits, as long as ctx allows.
@@ -52,95 +55,91 @@ func (c *Cutover) stepsBack(ctx context.Context) {
 	}
 }
 
-// judge looks at an entity's tenants, on the instance that does so for all. What it has seen is kept in the journal, so
-// that nobody is stepped back twice for the same.
+// judge looks at an entity's tenants, on the instance that does so for all. What it has done is kept in the journal, so
+// that nobody is stepped back twice for the same. Nobody has to know at which stage a tenant is: what is stored of tenants
+// was counted while the new side answered them, and a step back of one whom the old side answers changes nothing.
 func (c *Cutover) judge(ctx context.Context, m *member, limits models.CutoverLimits) error {
 	name := c.flags.Environment() + "/" + m.key + judgeName
 	state, held, err := c.journal.hold(ctx, name, c.instance, judgeLife)
 	if err != nil || !held {
 		return err
 	}
-	seen := judged{}
-	if state != "" && json.Unmarshal([]byte(state), &seen) != nil {
-		seen = judged{}
+	before := judged{}
+	if state != "" && json.Unmarshal([]byte(state), &before) != nil {
+		before = judged{}
 	}
-	tenants, err := c.tenants(ctx, m.key)
+	rows, err := c.store.CutoverTroubled(ctx, c.flags.Environment(), m.key, c.flags.Now(), judgedOver(limits))
 	if err != nil {
 		return err
 	}
-	failed := seen.judgeAll(tenants, m.router.OnNew, limits, func(tenant, reason string) error {
+	after, failed := before.judgeAll(byTenant(rows), limits, c.flags.Now(), func(tenant, reason string) error {
 		if err := c.stepBack(ctx, StepBack{c.flags.Environment(), m.key, tenant, reason, Author}); err != nil {
-			return fmt.Errorf("step %s back: %w", c.whom(tenant), err)
+			return fmt.Errorf("step tenant %q back: %w", tenant, err)
 		}
 		c.log.Warn("cutover: stepped back", "entity", m.key, "tenant", tenant, "reason", reason)
 		return nil
 	})
-	text, err := json.Marshal(seen)
+	text, err := json.Marshal(after)
 	if err != nil {
 		return err
+	}
+	if string(text) == state {
+		return failed
 	}
 	return errors.Join(failed, c.journal.keep(ctx, name, c.instance, string(text)))
 }
 
-// judgeAll steps back whoever has to. One who cannot be stepped back is tried again, and keeps nobody else from it.
-func (j judged) judgeAll(tenants map[string]models.CutoverTenant, onNew func(tenant string) bool, limits models.CutoverLimits, back func(tenant, reason string) error) (failed error) {
-	for tenant, counted := range tenants {
-		reason := j.judge(tenant, counted, onNew(tenant), limits)
-		if reason == "" {
-			continue
-		}
-		if err := back(tenant, reason); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		j[tenant].Stepped = true
-	}
-	return failed
-}
-
-func (c *Cutover) whom(tenant string) string {
-	if tenant == "" {
-		return "all tenants"
-	}
-	return fmt.Sprintf("tenant %q", tenant)
-}
-
-// judge says why a tenant has to step back; empty: it has not to. A window that was good is followed by another, so that a
-// good past does not hide a bad present. A tenant that was stepped back is judged anew once it has left the new side and
-// come to it again, since its rules may take a moment to get here.
-func (j judged) judge(tenant string, counted models.CutoverTenant, onNew bool, limits models.CutoverLimits) string {
-	w := j[tenant]
-	switch {
-	case w == nil, !onNew, counted.Compared < w.Compared || counted.Different < w.Different || counted.Errors < w.Errors: // an instance was forgotten
-		j[tenant] = &window{CutoverTenant: counted, Stepped: w != nil && w.Stepped && onNew}
-		return ""
-	case w.Stepped:
-		return ""
-	}
-	all := counted.Compared - w.Compared
-	bad := counted.Different - w.Different + counted.Errors - w.Errors
-	allowed := (max(limits.Compared, 1)*(1_000_000-limits.Agreement) + 999_999) / 1_000_000 // in a whole window
-	switch {
-	case bad > allowed:
-		return fmt.Sprintf("%d of the last %d reads differed or failed on the new side: at most %d of %d may", bad, max(all, bad), allowed, max(limits.Compared, 1))
-	case all >= limits.Compared:
-		j[tenant] = &window{CutoverTenant: counted}
-	}
-	return ""
-}
-
-// tenants are what all instances have counted, by tenant.
-func (c *Cutover) tenants(ctx context.Context, key string) (map[string]models.CutoverTenant, error) {
-	rows, err := c.store.CutoverInstancesOf(ctx, c.flags.Environment(), key, c.flags.Now().Add(-24*time.Hour))
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]models.CutoverTenant{}
+func byTenant(rows []models.CutoverAgreement) map[string][]models.CutoverAgreement {
+	all := map[string][]models.CutoverAgreement{}
 	for _, row := range rows {
-		for _, t := range row.Told().Tenants {
-			sum := all[t.Tenant]
-			all[t.Tenant] = models.CutoverTenant{Tenant: t.Tenant, Compared: sum.Compared + t.Compared, Different: sum.Different + t.Different, Errors: sum.Errors + t.Errors}
+		all[row.Tenant] = append(all[row.Tenant], row)
+	}
+	return all
+}
+
+// judgeAll steps back whoever has to, and returns what is pardoned then. One who cannot be stepped back is tried again, and
+// keeps nobody else from it.
+func (j judged) judgeAll(tenants map[string][]models.CutoverAgreement, limits models.CutoverLimits, now time.Time, back func(tenant, reason string) error) (after judged, failed error) {
+	after = judged{}
+	for tenant, counted := range tenants {
+		p, stepped := j[tenant]
+		if !stepped || now.Unix() >= p.Until {
+			if reason := p.judge(counted, limits); reason == "" {
+				if stepped {
+					after[tenant] = p
+				}
+				continue
+			} else if err := back(tenant, reason); err != nil {
+				failed = errors.Join(failed, err)
+				if stepped {
+					after[tenant] = p
+				}
+				continue
+			}
+			p.Until = now.Unix() + judgeRest
+		}
+		last := counted[len(counted)-1]
+		after[tenant] = pardon{last.At, last.Compared, last.Bad(), p.Until}
+	}
+	return after, failed
+}
+
+// judge says why a tenant has to step back, by what was counted for it and is not pardoned; empty: it has not to. As long as
+// there are fewer comparisons than limits ask for, as much may go wrong as could of so many.
+func (p pardon) judge(counted []models.CutoverAgreement, limits models.CutoverLimits) string {
+	var all, bad int64
+	for _, row := range counted {
+		switch {
+		case row.At > p.At:
+			all, bad = all+row.Compared, bad+row.Bad()
+		case row.At == p.At:
+			all, bad = all+row.Compared-p.Compared, bad+row.Bad()-p.Bad
 		}
 	}
-	return all, nil
+	of := max(all, limits.Compared, 1)
+	allowed := (of*(1_000_000-limits.Agreement) + 999_999) / 1_000_000
+	if bad <= allowed {
+		return ""
+	}
+	return fmt.Sprintf("%d of the last %d answers of the new side differed or failed: at most %d of %d may, over %s", bad, max(all, bad), allowed, of, judgedOver(limits))
 }

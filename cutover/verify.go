@@ -23,6 +23,17 @@ func (w *copier) verifyBatch(ctx context.Context) (more bool, err error) {
 	return false, w.keep(ctx)
 }
 
+// verifyAgain begins another verification, since somebody asked for it. What was verified last stays known until this one
+// is done.
+func (w *copier) verifyAgain(ctx context.Context, asked int64) error {
+	w.run.Again = asked
+	if w.run.Phase == models.CutoverDone {
+		w.walked = time.Time{}
+		w.run.Phase, w.run.After, w.run.Compared, w.run.Different = models.CutoverVerifying, "", 0, 0
+	}
+	return w.keep(ctx)
+}
+
 // walk compares the next rows.
 func (w *copier) walk(ctx context.Context) error {
 	limit := w.rows()
@@ -37,7 +48,7 @@ func (w *copier) walk(ctx context.Context) error {
 	old, fresh, last := together(old, fresh, limit)
 	compared, suspects := merge(old, fresh, w.m.moved.differ)
 	err = patiently(ctx, suspects, func(keys []string) ([]string, error) {
-		different, busy, err := w.m.moved.mend(ctx, keys, w.run.fromNew())
+		different, busy, err := w.m.moved.mend(ctx, keys)
 		w.run.Different += int64(different)
 		return busy, err
 	})

@@ -31,7 +31,7 @@ func (e *Entity[Q, R, C, V]) Write(ctx context.Context, subject ruleset.Subject,
 // writeAlone makes a change on one side. With a mark the row will be copied to the other one.
 func (e *Entity[Q, R, C, V]) writeAlone(ctx context.Context, to which, tenant, key string, change C, mark bool) error {
 	side := e.side(to)
-	return e.timed(to, tenant, func() error {
+	return e.served(to, tenant, func() error {
 		return e.within(ctx, to, func(ctx context.Context) error {
 			if err := side.Apply(ctx, key, change); err != nil || !mark {
 				return err
@@ -174,7 +174,7 @@ func (w *write[Q, R, C, V]) run(ctx context.Context) error {
 	if err != nil {
 		return w.giveUp(ctx, err)
 	}
-	err = w.timed(w.first, w.intent.Tenant, func() error { return w.applyFirst(ctx) })
+	err = w.served(w.first, w.intent.Tenant, func() error { return w.applyFirst(ctx) })
 	var passed *passedError
 	if errors.As(err, &passed) {
 		w.pass(ctx)

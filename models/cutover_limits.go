@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm/clause"
 )
@@ -14,7 +15,7 @@ type CutoverLimits struct {
 	Flag        string `gorm:"primaryKey"`
 	Agreement   int64  // of a million comparisons, how many have to agree
 	Compared    int64  // how many have to be made at least
-	Minutes     int64  // for how long
+	Minutes     int64  // over how long they count, and how long a stage has to last
 	StepBack    bool   // a tenant that falls below steps back by itself
 	Rate        int64  // rows a second that are copied at most; 0: no limit
 	Paused      bool   // copying waits
@@ -23,6 +24,14 @@ type CutoverLimits struct {
 }
 
 func (CutoverLimits) TableName() string { return "cutover_limits" }
+
+// Window is the time over which agreement is asked for: an hour where a stage need not last at all.
+func (l CutoverLimits) Window() time.Duration {
+	if l.Minutes == 0 {
+		return time.Hour
+	}
+	return min(time.Duration(l.Minutes)*time.Minute, CutoverLongest)
+}
 
 // DefaultCutoverLimits are those of an entity for which nobody has set any.
 func DefaultCutoverLimits(environment, flag string) CutoverLimits {

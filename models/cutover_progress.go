@@ -41,6 +41,7 @@ type CutoverProgress struct {
 	UpdatedAt     Time
 	Holder        string // the instance that copies
 	Error         string // why it does not go on; empty: it does
+	Again         int64  // how many times another verification was asked for
 }
 
 func (CutoverProgress) TableName() string { return "cutover_progress" }
@@ -48,6 +49,12 @@ func (CutoverProgress) TableName() string { return "cutover_progress" }
 // Synced reports whether every row was compared, and both sides are kept equal since: the new side may become the
 // authority.
 func (p CutoverProgress) Synced() bool { return p.State == CutoverDone }
+
+// Kept reports whether both sides have all rows, as Synced does, or as far as anybody knows while another verification looks
+// whether they still do: what goes on to be written to both must go on to be repaired there.
+func (p CutoverProgress) Kept() bool {
+	return p.Synced() || p.State == CutoverVerifying && p.VerifiedAt != nil
+}
 
 // OldKept reports whether the old side has all that was written: it may be the authority again.
 func (p CutoverProgress) OldKept() bool {
@@ -98,11 +105,11 @@ func (tx *Tx) BeginCutoverProgress(ctx context.Context, row CutoverProgress) err
 }
 
 // PutCutoverProgress stores how far the copy that began with row.SinceRevision is, and reports whether it still is the
-// one that is wanted: a stage may have been set meanwhile that abandons a side or begins another copy, and then nothing is
-// stored.
+// one that is wanted: a stage may have been set meanwhile that abandons a side or begins another copy, or another
+// verification was asked for, and then nothing is stored.
 func (tx *Tx) PutCutoverProgress(ctx context.Context, row CutoverProgress) (wanted bool, err error) {
 	done := tx.with(ctx).Model(&CutoverProgress{}).
-		Where("environment = ? AND flag = ? AND since_revision = ? AND direction = ? AND state <> ?", row.Environment, row.Flag, row.SinceRevision, row.Direction, CutoverAbandoned).
+		Where("environment = ? AND flag = ? AND since_revision = ? AND direction = ? AND again = ? AND state <> ?", row.Environment, row.Flag, row.SinceRevision, row.Direction, row.Again, CutoverAbandoned).
 		Select("State", "Total", "Copied", "Compared", "Different", "StartedAt", "CopiedAt", "VerifiedAt", "UpdatedAt", "Holder", "Error").Updates(&row)
 	if done.Error != nil {
 		return false, fmt.Errorf("store how far the cutover %q in %q is: %w", row.Flag, row.Environment, done.Error)

@@ -7,9 +7,9 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// TellCutovers stores what an instance tells of entities, at the database's time. One that tells again after somebody said
-// that it is gone is not gone: it is waited for again.
-func (s *Store) TellCutovers(ctx context.Context, rows []CutoverInstance, ended bool) error {
+// TellCutovers stores what an instance tells of entities, at the database's time, and adds what it has counted since it told
+// last. One that tells again after somebody said that it is gone is not gone: it is waited for again.
+func (s *Store) TellCutovers(ctx context.Context, rows []CutoverInstance, counted []CutoverAgreement, ended bool) error {
 	err := s.Write(ctx, func(tx *Tx) error {
 		now, err := tx.Now(ctx)
 		if err != nil {
@@ -23,7 +23,10 @@ func (s *Store) TellCutovers(ctx context.Context, rows []CutoverInstance, ended 
 			}
 		}
 		key := []clause.Column{{Name: "instance"}, {Name: "flag"}}
-		return tx.with(ctx).Clauses(clause.OnConflict{Columns: key, UpdateAll: true}).CreateInBatches(&rows, batch/2).Error
+		if err := tx.with(ctx).Clauses(clause.OnConflict{Columns: key, UpdateAll: true}).CreateInBatches(&rows, batch/2).Error; err != nil {
+			return err
+		}
+		return tx.agreed(ctx, now, counted)
 	})
 	if err != nil {
 		return fmt.Errorf("tell of cutovers: %w", err)

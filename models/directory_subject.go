@@ -61,6 +61,16 @@ func (tx *Tx) recordSeen(ctx context.Context, environment string, subjects []Dir
 	}).Create(&rows).Error
 }
 
+// TenantSeen returns a tenant as it was seen last in an environment, or ErrNotFound.
+func (r reader) TenantSeen(ctx context.Context, environment, tenant string) (DirectorySubject, error) {
+	var row DirectorySubject
+	err := r.with(ctx).Where("environment = ? AND kind = ? AND id = ?", environment, SeenTenant, tenant).Take(&row).Error
+	if err != nil {
+		return DirectorySubject{}, fmt.Errorf("read what was seen of a tenant in %q: %w", environment, first(err))
+	}
+	return row, nil
+}
+
 // SubjectsSeen gives each the people and tenants of an environment that were written by batches after that number; 0
 // gives all. They come in no order.
 func (r reader) SubjectsSeen(ctx context.Context, environment string, after int64, each func(DirectorySubject) error) error {

@@ -179,6 +179,9 @@ func (r *Reporter) forget(ctx context.Context) {
 		err = r.store.ForgetCutoverInstances(ctx, goneAfter)
 	}
 	if err == nil {
+		err = r.store.ForgetCutoverAgreement(ctx)
+	}
+	if err == nil {
 		err = r.store.ForgetHealth(ctx, remembered)
 	}
 	if err != nil && !models.Unavailable(err) && !r.keeps {

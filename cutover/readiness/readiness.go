@@ -4,6 +4,7 @@ package readiness
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/toprent/flags/models"
@@ -16,8 +17,9 @@ type Facts struct {
 	Since    time.Time              // since when it is those; zero: not known
 	Progress models.CutoverProgress // the zero value: nothing was ever copied
 	Limits   models.CutoverLimits
-	Told     Totals   // what instances tell
-	Waiting  []string // instances that have not acknowledged the last change
+	Told     Totals                  // what instances tell
+	Agreed   models.CutoverAgreement // what was compared over the time that the limits name
+	Waiting  []string                // instances that have not acknowledged the last change
 }
 
 // Check is one condition of the next step.
@@ -132,24 +134,33 @@ func verified(f Facts) Check {
 	return c
 }
 
+// agrees asks about the time that the limits name, whichever instances have come and gone meanwhile. With few comparisons,
+// nothing is said: one that differs would be too many, and none that does would prove nothing.
 func agrees(f Facts) Check {
-	c := Check{What: fmt.Sprintf("At least %s of %s agree", Parts(f.Limits.Agreement), counted(f.Limits.Compared, "comparison"))}
-	enough := f.Told.Compared >= max(1, f.Limits.Compared)
-	c.OK = enough && f.Told.Agreement() >= f.Limits.Agreement
+	over, least := Over(f.Limits), max(1, f.Limits.Compared)
+	agreement := Agreement(f.Agreed.Compared, f.Agreed.Different)
+	enough := f.Agreed.Compared >= least
+	c := Check{What: fmt.Sprintf("At least %s of comparisons agreed over the last %s", Parts(f.Limits.Agreement), over), OK: enough && agreement >= f.Limits.Agreement}
 	switch {
-	case f.Told.Compared == 0:
-		c.Why = "Nothing was compared yet"
+	case f.Agreed.Compared == 0:
+		c.Why = "Nothing was compared in that time"
 	case !enough:
-		c.Why = fmt.Sprintf("Only %s so far", counted(f.Told.Compared, "comparison"))
+		c.Why = fmt.Sprintf("Only %s in that time: with fewer than %s nothing is said", counted(f.Agreed.Compared, "comparison"), thousands(least))
 	default:
-		c.Why = fmt.Sprintf("%s of %s", Parts(f.Told.Agreement()), counted(f.Told.Compared, "comparison"))
+		c.Why = fmt.Sprintf("%s of %s", Parts(agreement), counted(f.Agreed.Compared, "comparison"))
 	}
 	return c
 }
 
+// Over is the time over which agreement is asked for, as it follows on "the last".
+func Over(limits models.CutoverLimits) string { return strings.TrimPrefix(span(limits.Window()), "1 ") }
+
 func lasted(f Facts, now time.Time) Check {
 	long := time.Duration(f.Limits.Minutes) * time.Minute
-	c := Check{What: "It has been in this stage for " + span(long), OK: !f.Since.IsZero() && now.Sub(f.Since) >= long}
+	if long == 0 {
+		return Check{OK: true, What: "It may be in this stage for as short a time as you like", Why: "No time is asked for"}
+	}
+	c := Check{What: "It has been in this stage for at least " + span(long), OK: !f.Since.IsZero() && now.Sub(f.Since) >= long}
 	if f.Since.IsZero() {
 		c.Why = "Since when is not known"
 	} else {

@@ -105,10 +105,8 @@ func added(sum, more []int64) []int64 {
 	return sum
 }
 
-// Agreement is how many of a million comparisons agreed; a million where nothing was compared.
-func (t Totals) Agreement() int64 { return Agreement(t.Compared, t.Different) }
-
-// Agreement is how many of a million comparisons agreed, rounded down: what is not all never reads as all.
+// Agreement is how many of a million comparisons agreed, rounded down: what is not all never reads as all. It is a million
+// where nothing was compared.
 func Agreement(compared, different int64) int64 {
 	if compared <= 0 {
 		return 1_000_000

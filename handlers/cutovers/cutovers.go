@@ -19,6 +19,7 @@ func Register(a *shell.App) {
 	a.GET("/migrations/:env/:key/move", editor, b.offerMove)
 	a.POST("/migrations/:env/:key/move", editor, b.move)
 	a.POST("/migrations/:env/:key/copying", editor, b.setCopying)
+	a.POST("/migrations/:env/:key/verify", editor, b.verify)
 	a.POST("/migrations/:env/:key/limits", editor, b.setLimits)
 	a.GET("/migrations/:env/:key/force", approver, b.offerForce)
 	a.POST("/migrations/:env/:key/force", approver, b.force)

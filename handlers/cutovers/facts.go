@@ -18,6 +18,7 @@ type told struct {
 	progress  map[string]models.CutoverProgress
 	limits    map[string]models.CutoverLimits
 	instances map[string][]models.CutoverInstance
+	agreed    map[string]models.CutoverAgreement
 	since     map[string]time.Time // since when the flag serves the stages that it serves
 }
 
@@ -55,8 +56,23 @@ func withRows(ctx context.Context, store *models.Store, in *catalog.Environment,
 			t.instances[row.Flag] = append(t.instances[row.Flag], row)
 		}
 	}
+	if t.agreed, err = store.CutoverAgreed(ctx, in.Name, t.limitsOf(in.Name, flags), now); err != nil {
+		return t, err
+	}
 	t.since, err = sinceWhen(ctx, store, in.Name, flags)
 	return t, err
+}
+
+// limitsOf are the limits of each flag.
+func (t told) limitsOf(environment string, flags []models.FeatureFlag) []models.CutoverLimits {
+	all := make([]models.CutoverLimits, len(flags))
+	for i, flag := range flags {
+		var ok bool
+		if all[i], ok = t.limits[flag.Name]; !ok {
+			all[i] = models.DefaultCutoverLimits(environment, flag.Name)
+		}
+	}
+	return all
 }
 
 // sinceWhen tells of each flag since when it can serve the stages that it serves now.
@@ -117,6 +133,7 @@ type Standing struct {
 	Limits   models.CutoverLimits
 	Rows     []models.CutoverInstance
 	Told     readiness.Totals
+	Agreed   models.CutoverAgreement // over the time that the limits name
 	Verdict  readiness.Verdict
 	Tally    Tally
 }
@@ -132,8 +149,8 @@ func (t told) standingOf(in *catalog.Environment, about models.FeatureFlag, flag
 	if s.Limits, ok = t.limits[flag.Key]; !ok {
 		s.Limits = models.DefaultCutoverLimits(in.Name, flag.Key)
 	}
-	s.Told = readiness.Sum(s.Rows, now)
-	facts := readiness.Facts{Stages: s.Stages.Reachable, Since: s.Since, Limits: s.Limits, Told: s.Told, Waiting: readiness.Waiting(s.Rows, s.Changed)}
+	s.Told, s.Agreed = readiness.Sum(s.Rows, now), t.agreed[flag.Key]
+	facts := readiness.Facts{Stages: s.Stages.Reachable, Since: s.Since, Limits: s.Limits, Told: s.Told, Agreed: s.Agreed, Waiting: readiness.Waiting(s.Rows, s.Changed)}
 	if s.Progress != nil {
 		facts.Progress = *s.Progress
 	}

@@ -169,16 +169,26 @@ func (s *Standing) Done() int64 {
 	return s.Progress.Copied
 }
 
-// Agreement is the share of comparisons that agreed; empty: there were none.
+// Agreement is the share of comparisons that agreed over the time that the limits name; empty: there were none.
 func (s *Standing) Agreement() string {
-	if s.Told.Compared == 0 {
+	if s.Agreed.Compared == 0 {
 		return ""
 	}
-	return readiness.Parts(s.Told.Agreement())
+	return readiness.Parts(s.agreement())
+}
+
+func (s *Standing) agreement() int64 {
+	return readiness.Agreement(s.Agreed.Compared, s.Agreed.Different)
 }
 
 // Agrees reports whether that is as much as the entity has to reach.
-func (s *Standing) Agrees() bool { return s.Told.Agreement() >= s.Limits.Agreement }
+func (s *Standing) Agrees() bool { return s.agreement() >= s.Limits.Agreement }
+
+// Enough reports whether as much was compared as the limits ask for. With less, nothing is said.
+func (s *Standing) Enough() bool { return s.Agreed.Compared >= max(1, s.Limits.Compared) }
+
+// Over is the time that the limits name.
+func (s *Standing) Over() string { return readiness.Over(s.Limits) }
 
 // Been is for how long the entity is in its stages; empty: that is not known.
 func (s *Standing) Been() string {
@@ -200,7 +210,7 @@ func (s *Standing) Worst() string {
 		return s.Told.Problems[0]
 	case s.Progress != nil && s.Progress.Error != "":
 		return "Copying: " + s.Progress.Error
-	case s.Told.Compared > 0 && !s.Agrees():
+	case s.Enough() && !s.Agrees():
 		return "Too many comparisons differ"
 	case s.Told.Oldest > 60:
 		return "Writes have waited for repair for " + s.Oldest()

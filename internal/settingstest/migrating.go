@@ -23,6 +23,7 @@ func (s *Site) Migrating() {
 	at := s.versionOf("development", "clients")
 	s.Tells("development", "clients", "web-1", at, time.Second, Busy())
 	s.Tells("development", "clients", "web-2", at, time.Second, Busy())
+	s.Compared("development", "clients", 13_000, 8)
 	s.Tells("development", "clients", "web-3", at-1, 5*time.Minute, models.CutoverStats{})
 	s.Tells("development", "bookings", "web-1", s.versionOf("development", "bookings"), time.Second, models.CutoverStats{})
 	s.Steps("production", "clients", ruleset.StageDualWrite, ruleset.StageShadow)

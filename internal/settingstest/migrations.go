@@ -52,7 +52,7 @@ func (s *Site) Copies(row models.CutoverProgress) {
 	s.t.Helper()
 	row.UpdatedAt = models.At(time.Now())
 	was, err := s.Store.CutoverProgress(s.t.Context(), row.Environment, row.Flag)
-	row.SinceRevision = was.SinceRevision
+	row.SinceRevision, row.Again = was.SinceRevision, was.Again
 	wanted := false
 	if err == nil {
 		wanted, err = s.Store.PutCutoverProgress(s.t.Context(), row)
@@ -69,6 +69,15 @@ func (s *Site) Copied(environment, key string) {
 	began := models.At(time.Now().Add(-time.Hour))
 	s.Copies(models.CutoverProgress{Environment: environment, Flag: key, Direction: models.CutoverForward, State: models.CutoverDone,
 		Total: 100_000, Copied: 100_000, Compared: 100_000, Different: 3, StartedAt: &began, CopiedAt: &at, VerifiedAt: &at})
+}
+
+// Compared stores how comparisons of an entity went, as instances add it up: just now.
+func (s *Site) Compared(environment, key string, compared, different int64) {
+	s.t.Helper()
+	err := s.Store.TellCutovers(s.t.Context(), nil, []models.CutoverAgreement{{Environment: environment, Flag: key, Compared: compared, Different: different}}, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // Tells stores what an instance tells of an entity, so long ago.

@@ -32,6 +32,8 @@ func Deed(kind string) string {
 		return "Stepped back"
 	case "instance-gone":
 		return "Instance declared gone"
+	case "cutover-verify":
+		return "Verified again"
 	case "cutover-limits":
 		return "Limits of a migration set"
 	case "sent":
