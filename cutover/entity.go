@@ -123,6 +123,9 @@ func (c Config[Q, R, C, V]) check() error {
 		need(s.Store != nil, "Store of the "+which.String()+" side")
 		need(s.Read != nil && s.Apply != nil && s.Scan != nil && s.Get != nil && s.Put != nil && s.Remove != nil, "a function of the "+which.String()+" side")
 	}
+	if oneStore(c.Old.Store, c.New.Store) {
+		problems = append(problems, fmt.Errorf("cutover of %q: %s", c.Flag, oneDatabase))
+	}
 	return errors.Join(problems...)
 }
 

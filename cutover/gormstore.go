@@ -50,6 +50,17 @@ func DB(ctx context.Context, db *gorm.DB) *gorm.DB {
 	return db.WithContext(ctx)
 }
 
+// withoutTransactions is a context for another goroutine: a transaction is used by one alone, the caller's.
+type withoutTransactions struct{ context.Context }
+
+// Value is the context's, but no transaction.
+func (c withoutTransactions) Value(key any) any {
+	if _, ok := key.(inTransaction); ok {
+		return nil
+	}
+	return c.Context.Value(key)
+}
+
 // databaseOf tells databases apart, whatever session of them one has.
 func databaseOf(db *gorm.DB) any {
 	if pool, err := db.DB(); err == nil {

@@ -73,6 +73,7 @@ func (e *Entity[Q, R, C, V]) other(ctx context.Context, place Place, tenant stri
 		return nil
 	}
 	first := make(chan shown[R], 1)
+	ctx = withoutTransactions{ctx}
 	place.keep()
 	go func() {
 		defer func() { <-e.compare; place.end() }()
