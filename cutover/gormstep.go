@@ -13,3 +13,22 @@ func (s *GORMStore) Step(ctx context.Context, entity, key string, n int64) (bool
 	}
 	return result.RowsAffected == 1, nil
 }
+
+// Overrule notes that a change was given up here although the other side may have made it.
+func (s *GORMStore) Overrule(ctx context.Context, entity, key string, n int64) error {
+	err := s.at(ctx).Exec("INSERT INTO cutover_overruled (entity, row_key, number) VALUES (?, ?, ?)"+
+		" ON CONFLICT (entity, row_key) DO UPDATE SET number = excluded.number WHERE cutover_overruled.number < excluded.number", entity, key, n).Error
+	if err != nil {
+		return fmt.Errorf("give up a change of %s: %w", entity, err)
+	}
+	return nil
+}
+
+// Overruled returns the last change that was given up so.
+func (s *GORMStore) Overruled(ctx context.Context, entity, key string) (n int64, err error) {
+	err = s.at(ctx).Raw("SELECT number FROM cutover_overruled WHERE entity = ? AND row_key = ?", entity, key).Scan(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("read what was given up of %s: %w", entity, err)
+	}
+	return n, nil
+}

@@ -15,8 +15,8 @@ import (
 //go:embed gormstore.sql
 var gormStoreSQL string
 
-// GORMStore is the Store of a side that is a GORM connection to PostgreSQL or SQLite. It keeps two tables in that database,
-// cutover_numbers and cutover_marks.
+// GORMStore is the Store of a side that is a GORM connection to PostgreSQL or SQLite. It keeps its tables in that database,
+// cutover_numbers, cutover_overruled and cutover_marks among them.
 type GORMStore struct{ db *gorm.DB }
 
 // GORM makes the Store of a side's connection. It does not connect; Prepare makes its tables.

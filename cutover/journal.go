@@ -217,6 +217,15 @@ func (l *lease) drop(ctx context.Context, key string, number int64) error {
 	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ?", l.entity, key, number).Error
 }
 
+// claim removes a change unless it was noted that its authority has it. It is false if that was, or if it is gone.
+func (l *lease) claim(ctx context.Context, key string, number int64) (bool, error) {
+	result := l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ? AND written = ?", l.entity, key, number, false)
+	return result.RowsAffected > 0, result.Error
+}
+
+// errResolved says that others have resolved a change, its lease having expired.
+var errResolved = errors.New("others have resolved the change")
+
 // finish resolves all changes of a key up to a number and releases it. A key that somebody else has leased since, the lease
 // having expired, stays theirs.
 func (l *lease) finish(ctx context.Context, key string, number int64) error {
@@ -236,10 +245,15 @@ func (l *lease) finish(ctx context.Context, key string, number int64) error {
 	})
 }
 
-// later puts the repair of a change off, and notes why it failed, and that the authority has it if that is known.
+// later puts the repair of a change off, and notes why it failed, and that the authority has it if that is known. It is
+// errResolved if others have resolved it.
 func (l *lease) later(ctx context.Context, i intent, pause time.Duration, why error) error {
-	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = (written OR ?), next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
-		i.Written, pause.Microseconds(), strings.ToValidUTF8(strings.ReplaceAll(why.Error(), "\x00", ""), "?"), l.entity, i.Key, i.Number).Error
+	result := l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = (written OR ?), next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
+		i.Written, pause.Microseconds(), strings.ToValidUTF8(strings.ReplaceAll(why.Error(), "\x00", ""), "?"), l.entity, i.Key, i.Number)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return errResolved
+	}
+	return result.Error
 }
 
 // release ends the lease. Rows that somebody else has leased since, it having expired, stay theirs.
