@@ -192,12 +192,29 @@ func (j *Journal) due(ctx context.Context, entity string, limit int) (rows []int
 	return rows, nil
 }
 
-// waiting are rows with changes that have to be made on a second side yet, at most limit. Changes that somebody is making
+// waits is the condition for changes that have to be made on a second side yet. Changes that are being made for the first time
 // are not among them.
+func (j *Journal) waits() string {
+	return " FROM cutover_intents AS i JOIN cutover_keys AS k ON k.entity = i.entity AND k.row_key = i.row_key" +
+		" WHERE i.entity = ? AND i.authority = ? AND (i.attempts > 0 OR k.held_until < " + j.now() + " OR i.number < k.number)"
+}
+
+// waiting are rows with changes that wait for their second side, at most limit.
 func (j *Journal) waiting(ctx context.Context, entity, authority string, limit int) (keys []string, err error) {
-	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key FROM cutover_intents AS i JOIN cutover_keys AS k ON k.entity = i.entity AND k.row_key = i.row_key"+
-		" WHERE i.entity = ? AND i.authority = ? AND (k.held_until < "+j.now()+" OR i.number < k.number) LIMIT ?", entity, authority, limit).Scan(&keys).Error
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key"+j.waits()+" LIMIT ?", entity, authority, limit).Scan(&keys).Error
 	return keys, err
+}
+
+// waitingOf are such rows of one tenant.
+func (j *Journal) waitingOf(ctx context.Context, entity, authority, tenant string, limit int) (keys []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key"+j.waits()+" AND i.tenant = ? LIMIT ?", entity, authority, tenant, limit).Scan(&keys).Error
+	return keys, err
+}
+
+// waitingTenants are the tenants that have such rows, at most limit.
+func (j *Journal) waitingTenants(ctx context.Context, entity, authority string, limit int) (tenants []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.tenant"+j.waits()+" LIMIT ?", entity, authority, limit).Scan(&tenants).Error
+	return tenants, err
 }
 
 // queue is how many changes are not resolved, and how long the oldest has waited.

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS cutover_intents (
     PRIMARY KEY (entity, row_key, number)
 );
 CREATE INDEX IF NOT EXISTS cutover_intents_next ON cutover_intents (entity, next_at);
+CREATE INDEX IF NOT EXISTS cutover_intents_tenant ON cutover_intents (entity, authority, tenant);
 
 CREATE TABLE IF NOT EXISTS cutover_runs (
     name       VARCHAR(200) PRIMARY KEY,

@@ -18,7 +18,7 @@ func (e *Entity[Q, R, C, V]) Read(ctx context.Context, subject ruleset.Subject, 
 	}
 	defer place.end()
 	e.counted.at(place.Stage)
-	e.settle(ctx, place)
+	e.settle(ctx, place, subject.Tenant)
 	from := sideOf(place.Stage.New())
 	if !place.Stage.Compared() || !e.sampled() {
 		return e.ask(ctx, from, subject.Tenant, query)

@@ -22,7 +22,7 @@ func (e *Entity[Q, R, C, V]) Write(ctx context.Context, subject ruleset.Subject,
 	defer place.end()
 	e.counted.at(place.Stage)
 	if place.Stage.Both() {
-		e.settle(ctx, place)
+		e.settleRow(ctx, place, subject.Tenant, key)
 		return e.writeBoth(ctx, sideOf(place.Stage.New()), subject.Tenant, key, change)
 	}
 	return e.writeAlone(ctx, sideOf(place.Stage.New()), subject.Tenant, key, change, place.Moving)
@@ -96,12 +96,6 @@ func (e *Entity[Q, R, C, V]) writeBoth(ctx context.Context, first which, tenant,
 		atLeast = passed.number + 1
 	}
 	return ErrBusy
-}
-
-// unannounced makes the change on the authority alone, since the journal cannot be reached.
-func (w *write[Q, R, C, V]) unannounced(ctx context.Context) error {
-	w.counted.unjournaled.Add(1)
-	return w.writeAlone(ctx, w.first, w.intent.Tenant, w.intent.Key, w.change, true)
 }
 
 // passedError says that a side is further than the number of a change, which was not made and never will be.
