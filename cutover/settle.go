@@ -28,7 +28,6 @@ func (e *Entity[Q, R, C, V]) settle(ctx context.Context, p Place, tenant string)
 	s := &e.settlers[authority]
 	at := e.attempts(p, authority, tenant)
 	if at.vain {
-		println("DEBUG vain")
 		return
 	}
 	waiting, cancel := context.WithTimeout(ctx, e.patience(ctx))
