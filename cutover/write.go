@@ -208,7 +208,7 @@ func (w *write[Q, R, C, V]) applyFirst(ctx context.Context) error {
 		if err := side.Apply(ctx, key, w.change); err != nil {
 			return err
 		}
-		if numbers[key].N < n-1 {
+		if at, known := numbers[key]; at.N < n-1 && (known || !w.lease.fresh) { // else no side has a number, and the other one gets the row
 			if err := side.Store.Mark(ctx, w.config.Flag, []string{key}); err != nil {
 				return err
 			}
