@@ -110,7 +110,7 @@ func (k killing) would() (lines []string) {
 		lines = append(lines, fmt.Sprintf("tenants in %s stay there: the old database answers already", strings.Join(stay, ", ")))
 	}
 	if k.unread {
-		lines = append(lines, "its settings cannot be read, so instances go on by the last that they could: this happens when somebody mends them")
+		lines = append(lines, "its settings cannot be read, so this goes by the last that could; after a lift, it stays so until somebody mends them")
 	}
 	if k.free.Has(ruleset.StageComplete) {
 		lines = append(lines, "tenants in complete cannot go back: the old database is not written any more")

@@ -40,6 +40,7 @@ func (c *Cutover) Run(ctx context.Context) error {
 	for _, m := range c.all() {
 		work.Go(func() { c.repairs(ctx, m) })
 		work.Go(func() { c.copies(ctx, m) })
+		work.Go(func() { c.prunes(ctx, m) })
 	}
 	work.Go(func() { c.stepsBack(ctx) })
 	c.tells(ctx)

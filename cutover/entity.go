@@ -66,9 +66,8 @@ type Entity[Q, R, C, V any] struct {
 	queue   queue
 	compare chan struct{} // a place for each comparison under way
 
-	settling  chan struct{}    // holds one thing while it settles
-	settled   [2]atomic.Uint64 // by authority: the last turn that the entity has settled for
-	unsettled [2]atomic.Uint64 // the last turn that it could not settle for in time: repairing goes on, nobody waits
+	settlers [2]settler // by authority
+	making   queue      // lets in one after the other who make up for what waits of a tenant
 
 	journalDown atomic.Int64    // until then, the journal is not tried: nanoseconds since 1970
 	sideDown    [2]atomic.Int64 // until then, the side is not written by those who could do without
@@ -97,7 +96,7 @@ func NewEntity[Q, R, C, V any](config Config[Q, R, C, V], stages Stages) (*Entit
 	config.Timeout = orDefault(config.Timeout, 2*time.Second)
 	config.JournalTimeout = orDefault(config.JournalTimeout, time.Second)
 	config.Lease = orDefault(config.Lease, 5*time.Second)
-	return &Entity[Q, R, C, V]{config: config, stages: stages, journal: config.Journal, counted: newStats(), compare: make(chan struct{}, config.Comparing), settling: make(chan struct{}, 1)}, nil
+	return &Entity[Q, R, C, V]{config: config, stages: stages, journal: config.Journal, counted: newStats(), compare: make(chan struct{}, config.Comparing)}, nil
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -122,6 +121,9 @@ func (c Config[Q, R, C, V]) check() error {
 		s := [...]Side[Q, R, C, V]{c.Old, c.New}[which]
 		need(s.Store != nil, "Store of the "+which.String()+" side")
 		need(s.Read != nil && s.Apply != nil && s.Scan != nil && s.Get != nil && s.Put != nil && s.Remove != nil, "a function of the "+which.String()+" side")
+	}
+	if oneStore(c.Old.Store, c.New.Store) {
+		problems = append(problems, fmt.Errorf("cutover of %q: %s", c.Flag, oneDatabase))
 	}
 	return errors.Join(problems...)
 }

@@ -15,8 +15,8 @@ import (
 //go:embed gormstore.sql
 var gormStoreSQL string
 
-// GORMStore is the Store of a side that is a GORM connection to PostgreSQL or SQLite. It keeps two tables in that database,
-// cutover_numbers and cutover_marks.
+// GORMStore is the Store of a side that is a GORM connection to PostgreSQL or SQLite. It keeps its tables in that database,
+// cutover_numbers, cutover_overruled and cutover_marks among them.
 type GORMStore struct{ db *gorm.DB }
 
 // GORM makes the Store of a side's connection. It does not connect; Prepare makes its tables.
@@ -48,6 +48,17 @@ func DB(ctx context.Context, db *gorm.DB) *gorm.DB {
 		return tx.WithContext(ctx)
 	}
 	return db.WithContext(ctx)
+}
+
+// withoutTransactions is a context for another goroutine: a transaction is used by one alone, the caller's.
+type withoutTransactions struct{ context.Context }
+
+// Value is the context's, but no transaction.
+func (c withoutTransactions) Value(key any) any {
+	if _, ok := key.(inTransaction); ok {
+		return nil
+	}
+	return c.Context.Value(key)
 }
 
 // databaseOf tells databases apart, whatever session of them one has.

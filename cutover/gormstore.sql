@@ -7,6 +7,14 @@ CREATE TABLE IF NOT EXISTS cutover_numbers (
     PRIMARY KEY (entity, row_key)
 );
 
+-- The last change of a row that was given up here although the other side may have made it.
+CREATE TABLE IF NOT EXISTS cutover_overruled (
+    entity  VARCHAR(128) NOT NULL,
+    row_key VARCHAR(512) NOT NULL,
+    number  BIGINT NOT NULL,
+    PRIMARY KEY (entity, row_key)
+);
+
 CREATE TABLE IF NOT EXISTS cutover_marks (
     serial  SERIAL,
     entity  VARCHAR(128) NOT NULL,

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,11 +81,12 @@ type lease struct {
 	entity  string
 	holder  string
 	numbers map[string]int64 // of the rows held: the last that was announced
+	fresh   bool             // the row had none before
 }
 
 // take leases those of the keys that nobody holds. The others are missing from the lease's numbers.
 func (j *Journal) take(tx *gorm.DB, entity string, keys []string, life time.Duration) (*lease, error) {
-	l := &lease{j, entity, rand.Text(), make(map[string]int64, len(keys))}
+	l := &lease{journal: j, entity: entity, holder: rand.Text(), numbers: make(map[string]int64, len(keys))}
 	values, args := make([]string, len(keys)), make([]any, 0, len(keys)*4)
 	for i, key := range keys {
 		values[i] = "(?, ?, 0, 0, ?, " + j.now() + " + ?)"
@@ -130,15 +133,26 @@ func (j *Journal) begin(ctx context.Context, entity string, next intent, atLeast
 	announced = next
 	announced.Number = key.Number
 	l.numbers = map[string]int64{next.Key: key.Number}
-	return l, announced, key.Settled < key.Number-1, nil
+	l.fresh = key.Settled == -key.Number
+	return l, announced, !l.fresh && key.Settled < key.Number-1, nil
 }
 
 // beginKey leases a key and counts it up. Whoever waits for the key's row here sees what was committed meanwhile, settled
 // too, which a look at the intents in the same statement would not.
+//
+// A key that is not known begins at the present microsecond, so that no number is ever given again to a row that was pruned.
+// That it is new is said by what is settled: the number below 0.
 func (j *Journal) beginKey() string {
-	return "INSERT INTO cutover_keys AS k (entity, row_key, number, settled, holder, held_until) VALUES (?, ?, ?, 0, ?, " + j.now() + " + ?)" +
-		" ON CONFLICT (entity, row_key) DO UPDATE SET number = CASE WHEN k.number + 1 > excluded.number THEN k.number + 1 ELSE excluded.number END," +
+	return "INSERT INTO cutover_keys AS k (entity, row_key, number, settled, holder, held_until) VALUES (?, ?, ?, ?, ?, " + j.now() + " + ?)" +
+		" ON CONFLICT (entity, row_key) DO UPDATE SET number = CASE WHEN k.number = 0 THEN excluded.number WHEN k.number + 1 > ? THEN k.number + 1 ELSE ? END," +
+		" settled = CASE WHEN k.number = 0 THEN excluded.settled ELSE k.settled END," +
 		" holder = excluded.holder, held_until = excluded.held_until WHERE k.held_until < " + j.now() + " RETURNING number, settled"
+}
+
+// beginArgs are its arguments.
+func (l *lease) beginArgs(key string, atLeast int64, life time.Duration) []any {
+	start := max(time.Now().UnixMicro(), atLeast)
+	return []any{l.entity, key, start, -start, l.holder, life.Microseconds(), atLeast, atLeast}
 }
 
 const beginIntent = "INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) "
@@ -146,14 +160,13 @@ const beginIntent = "INSERT INTO cutover_intents (entity, row_key, number, tenan
 func (j *Journal) beginAtOnce(ctx context.Context, l *lease, next intent, atLeast int64, life time.Duration) (key struct{ Number, Settled int64 }, err error) {
 	err = j.db.WithContext(ctx).Raw("WITH k AS ("+j.beginKey()+"), i AS ("+beginIntent+
 		"SELECT ?, ?, k.number, ?, ?, false, ?, "+j.now()+", "+j.now()+" + ?, 0, '' FROM k) SELECT number, settled FROM k",
-		l.entity, next.Key, max(1, atLeast), l.holder, life.Microseconds(),
-		l.entity, next.Key, next.Tenant, next.Authority, next.Change, life.Microseconds()).Scan(&key).Error
+		append(l.beginArgs(next.Key, atLeast, life), l.entity, next.Key, next.Tenant, next.Authority, next.Change, life.Microseconds())...).Scan(&key).Error
 	return key, err
 }
 
 func (j *Journal) beginInSteps(ctx context.Context, l *lease, next intent, atLeast int64, life time.Duration) (key struct{ Number, Settled int64 }, err error) {
 	err = j.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		err := tx.Raw(j.beginKey(), l.entity, next.Key, max(1, atLeast), l.holder, life.Microseconds()).Scan(&key).Error
+		err := tx.Raw(j.beginKey(), l.beginArgs(next.Key, atLeast, life)...).Scan(&key).Error
 		if err != nil || key.Number == 0 {
 			return err
 		}
@@ -171,6 +184,29 @@ func (j *Journal) earlier(ctx context.Context, entity, key string, below int64, 
 	err = j.db.WithContext(ctx).Raw("SELECT "+intentColumns+" FROM cutover_intents WHERE entity = ? AND row_key = ? AND number < ? ORDER BY written, number LIMIT ?",
 		entity, key, below, limit).Scan(&rows).Error
 	return rows, err
+}
+
+// idle are keys that nobody has used for some time and that have no changes that are not resolved, in ascending order, at most
+// limit.
+func (j *Journal) idle(ctx context.Context, entity, after string, since time.Duration, limit int) (keys []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT row_key FROM cutover_keys AS k WHERE entity = ? AND row_key > ? AND abs(held_until) <= "+j.now()+" - ?"+
+		" AND NOT EXISTS (SELECT 1 FROM cutover_intents AS i WHERE i.entity = k.entity AND i.row_key = k.row_key) ORDER BY row_key LIMIT ?",
+		entity, after, since.Microseconds(), limit).Scan(&keys).Error
+	return keys, err
+}
+
+// announced are those of the keys that have changes that are not resolved.
+func (j *Journal) announced(ctx context.Context, entity string, keys []string) (open []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT row_key FROM cutover_intents WHERE entity = ? AND row_key IN ?", entity, keys).Scan(&open).Error
+	return open, err
+}
+
+// forget removes keys that are held. One that somebody else has leased since, the lease having expired, stays.
+func (l *lease) forget(ctx context.Context, numbers map[string]Number) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_keys WHERE entity = ? AND row_key IN ? AND holder = ?", l.entity, slices.Collect(maps.Keys(numbers)), l.holder).Error
 }
 
 // pending are those of the keys that somebody writes or that have changes that are not resolved.
@@ -192,12 +228,29 @@ func (j *Journal) due(ctx context.Context, entity string, limit int) (rows []int
 	return rows, nil
 }
 
-// waiting are rows with changes that have to be made on a second side yet, at most limit. Changes that somebody is making
+// waits is the condition for changes that have to be made on a second side yet. Changes that are being made for the first time
 // are not among them.
+func (j *Journal) waits() string {
+	return " FROM cutover_intents AS i JOIN cutover_keys AS k ON k.entity = i.entity AND k.row_key = i.row_key" +
+		" WHERE i.entity = ? AND i.authority = ? AND (i.attempts > 0 OR k.held_until < " + j.now() + " OR i.number < k.number)"
+}
+
+// waiting are rows with changes that wait for their second side, at most limit.
 func (j *Journal) waiting(ctx context.Context, entity, authority string, limit int) (keys []string, err error) {
-	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key FROM cutover_intents AS i JOIN cutover_keys AS k ON k.entity = i.entity AND k.row_key = i.row_key"+
-		" WHERE i.entity = ? AND i.authority = ? AND (k.held_until < "+j.now()+" OR i.number < k.number) LIMIT ?", entity, authority, limit).Scan(&keys).Error
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key"+j.waits()+" LIMIT ?", entity, authority, limit).Scan(&keys).Error
 	return keys, err
+}
+
+// waitingOf are such rows of one tenant.
+func (j *Journal) waitingOf(ctx context.Context, entity, authority, tenant string, limit int) (keys []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.row_key"+j.waits()+" AND i.tenant = ? LIMIT ?", entity, authority, tenant, limit).Scan(&keys).Error
+	return keys, err
+}
+
+// waitingTenants are the tenants that have such rows, at most limit.
+func (j *Journal) waitingTenants(ctx context.Context, entity, authority string, limit int) (tenants []string, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT DISTINCT i.tenant"+j.waits()+" LIMIT ?", entity, authority, limit).Scan(&tenants).Error
+	return tenants, err
 }
 
 // queue is how many changes are not resolved, and how long the oldest has waited.
@@ -217,34 +270,49 @@ func (l *lease) drop(ctx context.Context, key string, number int64) error {
 	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ?", l.entity, key, number).Error
 }
 
+// claim removes a change unless it was noted that its authority has it. It is false if that was, or if it is gone.
+func (l *lease) claim(ctx context.Context, key string, number int64) (bool, error) {
+	result := l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ? AND written = ?", l.entity, key, number, false)
+	return result.RowsAffected > 0, result.Error
+}
+
+// errResolved says that others have resolved a change, its lease having expired.
+var errResolved = errors.New("others have resolved the change")
+
 // finish resolves all changes of a key up to a number and releases it. A key that somebody else has leased since, the lease
 // having expired, stays theirs.
 func (l *lease) finish(ctx context.Context, key string, number int64) error {
 	const (
 		remove  = "DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number <= ?"
-		release = "UPDATE cutover_keys SET held_until = 0, settled = ? WHERE entity = ? AND row_key = ? AND holder = ? AND number >= ?"
+		release = " WHERE entity = ? AND row_key = ? AND holder = ? AND number >= ?"
 	)
+	free := "UPDATE cutover_keys SET held_until = -" + l.journal.now() + ", settled = ?" + release
 	db := l.journal.db.WithContext(ctx)
 	if db.Name() == "postgres" {
-		return db.Exec("WITH removed AS ("+remove+") "+release, l.entity, key, number, number, l.entity, key, l.holder, number).Error
+		return db.Exec("WITH removed AS ("+remove+") "+free, l.entity, key, number, number, l.entity, key, l.holder, number).Error
 	}
 	return db.Transaction(func(tx *gorm.DB) error {
 		if err := tx.Exec(remove, l.entity, key, number).Error; err != nil {
 			return err
 		}
-		return tx.Exec(release, number, l.entity, key, l.holder, number).Error
+		return tx.Exec(free, number, l.entity, key, l.holder, number).Error
 	})
 }
 
-// later puts the repair of a change off, and notes why it failed, and that the authority has it if that is known.
+// later puts the repair of a change off, and notes why it failed, and that the authority has it if that is known. It is
+// errResolved if others have resolved it.
 func (l *lease) later(ctx context.Context, i intent, pause time.Duration, why error) error {
-	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = (written OR ?), next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
-		i.Written, pause.Microseconds(), strings.ToValidUTF8(strings.ReplaceAll(why.Error(), "\x00", ""), "?"), l.entity, i.Key, i.Number).Error
+	result := l.journal.db.WithContext(ctx).Exec("UPDATE cutover_intents SET written = (written OR ?), next_at = "+l.journal.now()+" + ?, attempts = attempts + 1, error = ? WHERE entity = ? AND row_key = ? AND number = ?",
+		i.Written, pause.Microseconds(), strings.ToValidUTF8(strings.ReplaceAll(why.Error(), "\x00", ""), "?"), l.entity, i.Key, i.Number)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return errResolved
+	}
+	return result.Error
 }
 
 // release ends the lease. Rows that somebody else has leased since, it having expired, stay theirs.
 func (l *lease) release(ctx context.Context) error {
-	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_keys SET held_until = 0 WHERE entity = ? AND holder = ?", l.entity, l.holder).Error
+	return l.journal.db.WithContext(ctx).Exec("UPDATE cutover_keys SET held_until = -"+l.journal.now()+" WHERE entity = ? AND holder = ?", l.entity, l.holder).Error
 }
 
 // hold takes, or keeps, something that one instance does for all, and returns its state. It is false while another one

@@ -3,9 +3,9 @@ CREATE TABLE IF NOT EXISTS cutover_keys (
     entity     VARCHAR(128) NOT NULL,
     row_key    VARCHAR(512) NOT NULL,
     number     BIGINT NOT NULL, -- the last that was announced
-    settled    BIGINT NOT NULL, -- all up to this one are resolved; below, cutover_intents says which are
+    settled    BIGINT NOT NULL, -- below 0: none is yet; else all up to this one are resolved; below, cutover_intents says which are
     holder     VARCHAR(64) NOT NULL,
-    held_until BIGINT NOT NULL,
+    held_until BIGINT NOT NULL, -- below 0: nobody holds it since then
     PRIMARY KEY (entity, row_key)
 );
 
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS cutover_intents (
     PRIMARY KEY (entity, row_key, number)
 );
 CREATE INDEX IF NOT EXISTS cutover_intents_next ON cutover_intents (entity, next_at);
+CREATE INDEX IF NOT EXISTS cutover_intents_tenant ON cutover_intents (entity, authority, tenant);
 
 CREATE TABLE IF NOT EXISTS cutover_runs (
     name       VARCHAR(200) PRIMARY KEY,

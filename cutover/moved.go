@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"time"
 
 	"github.com/toprent/flags/models"
 )
@@ -27,6 +28,9 @@ type moved interface {
 
 	// repair resolves changes that are due, at most limit, and returns how many there were.
 	repair(ctx context.Context, limit int) (n int, err error)
+
+	// Prune forgets what is kept about rows that nobody has written for some time.
+	Prune(ctx context.Context, idle time.Duration) error
 
 	// stats are what was counted since the start.
 	stats() models.CutoverStats

@@ -45,7 +45,7 @@ type Options struct {
 	// Tell is how often the instance tells of itself; defaults to 2 seconds.
 	Tell time.Duration
 
-	// Batch is how many rows are copied or compared at once; defaults to 500.
+	// Batch is how many rows are copied or compared at once; defaults to 500, and is at most 5,000.
 	Batch int
 }
 
@@ -89,6 +89,9 @@ type waiting struct {
 	marked int64
 }
 
+// maxBatch is how many rows one statement about numbers can name: each takes four parameters, and SQLite takes 32,766.
+const maxBatch = 5000
+
 // New makes a Cutover without entities; Add adds them. Run is to be called too.
 func New(o Options) (*Cutover, error) {
 	switch {
@@ -98,6 +101,8 @@ func New(o Options) (*Cutover, error) {
 		return nil, errors.New("cutover.Options.Journal is missing: give it the journal that all instances share")
 	case o.Batch < 0 || o.Tell < 0:
 		return nil, errors.New("cutover.Options.Batch and Tell must be above 0, or 0 for the default")
+	case o.Batch > maxBatch:
+		return nil, fmt.Errorf("cutover.Options.Batch is %d, but at most %d rows can be named in one statement", o.Batch, maxBatch)
 	}
 	c := &Cutover{flags: o.Flags, journal: o.Journal, store: o.Store, stepBack: o.StepBack, tenant: o.Tenant, instance: rand.Text(), host: o.Host, log: o.Logger, every: o.Tell, batch: o.Batch}
 	if c.host == "" {
@@ -121,6 +126,11 @@ const startTimeout = 5 * time.Second
 // add makes an entity one of those that the instance runs. What it needs of the journal and the flag database is asked
 // for now, but the entity starts without either.
 func (c *Cutover) add(key string, m moved, r *router) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if err := apart(ctx, key, m.kept(false), m.kept(true)); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	for _, other := range c.entities {
 		if other.key == key {
@@ -135,8 +145,6 @@ func (c *Cutover) add(key string, m moved, r *router) error {
 	own := &member{key: key, router: r, moved: m, behind: map[string]string{}}
 	c.entities = append(c.entities, own)
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
 	if err := c.read(ctx); err != nil {
 		c.log.Warn("cutover: the flag database cannot be asked at the start", "entity", key, "error", err)
 	}

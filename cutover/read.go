@@ -18,7 +18,7 @@ func (e *Entity[Q, R, C, V]) Read(ctx context.Context, subject ruleset.Subject, 
 	}
 	defer place.end()
 	e.counted.at(place.Stage)
-	e.settle(ctx, place)
+	e.settle(ctx, place, subject.Tenant)
 	from := sideOf(place.Stage.New())
 	if !place.Stage.Compared() || !e.sampled() {
 		return e.answer(ctx, from, subject.Tenant, query)
@@ -80,6 +80,7 @@ func (e *Entity[Q, R, C, V]) other(ctx context.Context, place Place, tenant stri
 		return nil
 	}
 	first := make(chan shown[R], 1)
+	ctx = withoutTransactions{ctx}
 	place.keep()
 	go func() {
 		defer func() { <-e.compare; place.end() }()

@@ -14,6 +14,10 @@ var (
 
 	// errLagging says that changes before this one wait for the same side.
 	errLagging = errors.New("changes before it wait for that side")
+
+	// errOverruled says that others gave a change up, since they could not ask the side that it was made on first. What that
+	// side has of it is overwritten.
+	errOverruled = errors.New("others took the row over and gave the change up, since its first side did not answer them")
 )
 
 // decide finds out whether a side has made a change, and if it has not, makes sure that it never will. It waits for a
@@ -70,16 +74,32 @@ func (e *Entity[Q, R, C, V]) follow(ctx context.Context, on which, i intent, cha
 		} else if stepped {
 			return side.Apply(ctx, i.Key, change)
 		}
-		numbers, err := side.Store.Numbers(ctx, e.config.Flag, []string{i.Key})
-		if err != nil || numbers[i.Key].N >= i.Number {
-			return err
+		has, err := e.has(ctx, on, i)
+		if err == nil && !has {
+			err = errGap
 		}
-		return errGap
+		return err
 	})
 	if errors.Is(err, errGap) {
 		return e.copyRow(ctx, on.other(), i.Key)
 	}
 	return err
+}
+
+// has reports whether a side has a change that its first side has, inside a transaction of the side. A number that was
+// given up here is no change: that is errOverruled.
+func (e *Entity[Q, R, C, V]) has(ctx context.Context, on which, i intent) (bool, error) {
+	store := e.side(on).Store
+	numbers, err := store.Numbers(ctx, e.config.Flag, []string{i.Key})
+	at := numbers[i.Key]
+	if err != nil || at.N < i.Number || at == (Number{N: i.Number}) {
+		return err == nil && at.N >= i.Number, err
+	}
+	overruled, err := store.Overruled(ctx, e.config.Flag, i.Key)
+	if err == nil && (overruled >= i.Number || at.N == i.Number) {
+		err = errOverruled
+	}
+	return err == nil, err
 }
 
 // copyRow copies one row.
@@ -191,9 +211,7 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 	case err != nil && now == first.other():
 		// Nobody was told that it was made: who is told either finds it noted here, or on the other side. So it counts as
 		// not made, and what the silent side may have is overwritten.
-		if err := e.overrule(bound, now, i.Key, i.Number); err != nil {
-			return now, err
-		}
+		return now, e.overrule(bound, l, now, i)
 	case err != nil:
 		return first, e.postpone(ctx, l, *i, err)
 	case made:
@@ -205,20 +223,31 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 	return now, e.noted(ctx, func(ctx context.Context) error { return l.drop(ctx, i.Key, i.Number) })
 }
 
-// overrule gives a number up on a side, and marks the row to be copied from there.
-func (e *Entity[Q, R, C, V]) overrule(ctx context.Context, on which, key string, n int64) error {
+// overrule gives a change up on a side, and marks the row to be copied from there. The announcement goes first, unless it
+// was noted meanwhile that the change was made: whoever made it and comes to note that later learns by this that they were late.
+func (e *Entity[Q, R, C, V]) overrule(ctx context.Context, l *lease, on which, i *intent) error {
+	var claimed bool
+	err := e.noted(ctx, func(ctx context.Context) (err error) {
+		claimed, err = l.claim(ctx, i.Key, i.Number)
+		return err
+	})
+	if err != nil || !claimed { // then it was noted that it was made, or others have resolved it: making it here does no harm
+		i.Written = err == nil
+		return err
+	}
 	store := e.side(on).Store
 	return e.within(ctx, on, func(ctx context.Context) error {
-		numbers, err := store.Numbers(ctx, e.config.Flag, []string{key})
+		numbers, err := store.Numbers(ctx, e.config.Flag, []string{i.Key})
 		if err != nil {
 			return err
 		}
-		if numbers[key].N < n {
-			if err := store.SetNumbers(ctx, e.config.Flag, map[string]Number{key: {N: n, Skipped: true}}); err != nil {
+		if numbers[i.Key].N < i.Number {
+			err = errors.Join(store.SetNumbers(ctx, e.config.Flag, map[string]Number{i.Key: {N: i.Number, Skipped: true}}), store.Overrule(ctx, e.config.Flag, i.Key, i.Number))
+			if err != nil {
 				return err
 			}
 		}
-		return store.Mark(ctx, e.config.Flag, []string{key})
+		return store.Mark(ctx, e.config.Flag, []string{i.Key})
 	})
 }
 
@@ -235,6 +264,9 @@ func (e *Entity[Q, R, C, V]) followLater(ctx context.Context, on which, i intent
 		err = e.timed(on, i.Tenant, func() error { return e.follow(ctx, on, i, change) })
 	}
 	e.rest(ctx, on, err)
+	if errors.Is(err, errOverruled) { // or one after it, and then this one was resolved before
+		return nil
+	}
 	if err == nil || i.Attempts < maxRefusals || ctx.Err() != nil {
 		return err
 	}

@@ -106,6 +106,12 @@ func (r *router) look(view service.View, at *routing) *routing {
 		next.rules, next.good = at.rules, at.good
 	}
 	fresh, err := r.trusted(view, next)
+	var stopped *stoppedError
+	if errors.As(err, &stopped) && next.rules != nil {
+		if fresh, err = stopped.stopped(view.Newest(), next.rules); err == nil {
+			next.problem = stopped
+		}
+	}
 	switch {
 	case err != nil && next.rules == nil:
 		next.problem = fmt.Errorf("%s: %w (%w)", r.key, ErrNoStage, err)

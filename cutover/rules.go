@@ -44,6 +44,8 @@ func rulesOf(revision *ruleset.Revision, key string) (*rules, error) {
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("the flag %q is of kind %s, not migration", key, own.Flags[0].Kind)
+	case stages.Malformed && (stages.Killed || !stages.Enabled):
+		return nil, &stoppedError{key, own.Flags[0]}
 	case stages.Malformed:
 		return nil, fmt.Errorf("the rules of flag %q have mistakes", key)
 	}
@@ -53,6 +55,37 @@ func rulesOf(revision *ruleset.Revision, key string) (*rules, error) {
 	}
 	moving := stages.Staged && !stages.Reachable.Is(ruleset.StageOff) && !stages.Reachable.Is(ruleset.StageComplete)
 	return &rules{revision: revision.ID().Number, stored: stored, reachable: stages.Reachable, moving: moving, decider: revision.StageDecider(key), data: dataOf(own)}, nil
+}
+
+// stoppedError says that a flag was killed or disabled whose rules have mistakes.
+type stoppedError struct {
+	key  string
+	flag ruleset.Flag
+}
+
+func (e *stoppedError) Error() string {
+	how := "killed"
+	if !e.flag.Killed {
+		how = "disabled"
+	}
+	return fmt.Sprintf("the rules of flag %q have mistakes; it was %s, so everybody steps back from where the last good ones lead", e.key, how)
+}
+
+// stopped are the rules before, killed or disabled as a flag is whose own rules cannot be read.
+func (e *stoppedError) stopped(id ruleset.ID, before *rules) (*rules, error) {
+	var definition ruleset.Definition
+	if err := json.Unmarshal(before.stored, &definition); err != nil {
+		return nil, fmt.Errorf("the last good rules of %s: %w", e.key, err)
+	}
+	if i := slices.IndexFunc(definition.Flags, func(f ruleset.Flag) bool { return f.Key == e.key }); i >= 0 {
+		own := &definition.Flags[i]
+		own.Killed, own.Enabled = own.Killed || e.flag.Killed, own.Enabled && e.flag.Enabled
+	}
+	revision, err := ruleset.Compile(id, definition, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the last good rules of %s: %w", e.key, err)
+	}
+	return rulesOf(revision, e.key)
 }
 
 // rulesFrom takes an entity's rules from what the journal has.

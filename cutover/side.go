@@ -46,6 +46,14 @@ type Store interface {
 	// SetNumbers stores how far keys have come.
 	SetNumbers(ctx context.Context, entity string, numbers map[string]Number) error
 
+	// Overrule notes that a change of a key was given up here although the other side may have made it, and Overruled
+	// returns the last of which that is noted, or 0.
+	Overrule(ctx context.Context, entity, key string, n int64) error
+	Overruled(ctx context.Context, entity, key string) (n int64, err error)
+
+	// Forget removes the numbers of keys that have not come further, and all that is kept about those.
+	Forget(ctx context.Context, entity string, numbers map[string]Number) error
+
 	// Mark notes that the keys were changed without a number, or by someone who could not tell the other side: they have
 	// to be copied. Marking a marked key again makes it a new mark.
 	Mark(ctx context.Context, entity string, keys []string) error

@@ -22,7 +22,7 @@ func (e *Entity[Q, R, C, V]) Write(ctx context.Context, subject ruleset.Subject,
 	defer place.end()
 	e.counted.at(place.Stage)
 	if place.Stage.Both() {
-		e.settle(ctx, place)
+		e.settleRow(ctx, place, subject.Tenant, key)
 		return e.writeBoth(ctx, sideOf(place.Stage.New()), subject.Tenant, key, change)
 	}
 	return e.writeAlone(ctx, sideOf(place.Stage.New()), subject.Tenant, key, change, place.Moving)
@@ -96,12 +96,6 @@ func (e *Entity[Q, R, C, V]) writeBoth(ctx context.Context, first which, tenant,
 		atLeast = passed.number + 1
 	}
 	return ErrBusy
-}
-
-// unannounced makes the change on the authority alone, since the journal cannot be reached.
-func (w *write[Q, R, C, V]) unannounced(ctx context.Context) error {
-	w.counted.unjournaled.Add(1)
-	return w.writeAlone(ctx, w.first, w.intent.Tenant, w.intent.Key, w.change, true)
 }
 
 // passedError says that a side is further than the number of a change, which was not made and never will be.
@@ -191,8 +185,7 @@ func (w *write[Q, R, C, V]) run(ctx context.Context) error {
 			return err
 		}
 	}
-	w.second(ctx, lagging)
-	return nil
+	return w.second(ctx, lagging)
 }
 
 // applyFirst makes the change on the authority. One that is behind (it was restored, or its numbers were lost) is the
@@ -215,7 +208,7 @@ func (w *write[Q, R, C, V]) applyFirst(ctx context.Context) error {
 		if err := side.Apply(ctx, key, w.change); err != nil {
 			return err
 		}
-		if numbers[key].N < n-1 {
+		if at, known := numbers[key]; at.N < n-1 && (known || !w.lease.fresh) { // else no side has a number, and the other one gets the row
 			if err := side.Store.Mark(ctx, w.config.Flag, []string{key}); err != nil {
 				return err
 			}
@@ -237,8 +230,9 @@ func (w *write[Q, R, C, V]) cancel(ctx context.Context) (made, known bool) {
 }
 
 // second makes the change on the other side, unless that has to wait for others before it, and ends the write. The change
-// is made already, so nothing here is the caller's error.
-func (w *write[Q, R, C, V]) second(ctx context.Context, lagging bool) {
+// is made already, so what the other side cannot take is not the caller's error. But it is if others took the row over
+// meanwhile and gave the change up, since they could not ask this authority: it will be undone here.
+func (w *write[Q, R, C, V]) second(ctx context.Context, lagging bool) error {
 	ctx, stop := w.after(ctx)
 	defer stop()
 	err := errLagging
@@ -246,32 +240,59 @@ func (w *write[Q, R, C, V]) second(ctx context.Context, lagging bool) {
 		err = w.timed(w.first.other(), w.intent.Tenant, func() error { return w.follow(ctx, w.first.other(), w.intent, w.change) })
 		w.rest(ctx, w.first.other(), err)
 	}
-	w.end(ctx, err)
+	return w.end(ctx, err)
 }
 
 // end resolves the change or leaves it to be repaired. An unreachable journal is no matter: the lease expires, and whoever
 // comes next finds the number on the sides.
-func (w *write[Q, R, C, V]) end(ctx context.Context, why error) {
+func (w *write[Q, R, C, V]) end(ctx context.Context, why error) error {
 	ctx, stop := w.after(ctx)
 	defer stop()
 	if why == nil {
 		_ = w.lease.finish(ctx, w.intent.Key, w.intent.Number)
-		return
+		return nil
+	}
+	if errors.Is(why, errOverruled) {
+		_ = w.lease.release(ctx)
+		return fmt.Errorf("%w: %w", ErrUnknown, why)
 	}
 	if !errors.Is(why, errLagging) {
 		w.config.Logger.Warn("cutover: a change has to be repaired on the second side", "entity", w.config.Flag, "side", w.first.other().String(), "error", why)
 	}
 	w.intent.Written = true
-	if err := w.lease.later(ctx, w.intent, repairPause(0), why); err != nil {
-		w.markLate(ctx)
-		return
+	err := w.lease.later(ctx, w.intent, repairPause(0), why)
+	switch {
+	case errors.Is(err, errResolved):
+		return w.resolved(ctx)
+	case err == nil:
+		_ = w.lease.release(ctx)
+	default:
+		if failed := w.markLate(ctx); failed != nil { // the announcement is left: repair finds the change by that
+			w.config.Logger.Warn("cutover: neither the journal nor the authority can be told that a change waits for the second side; it is found once the journal can be read", "entity", w.config.Flag, "error", errors.Join(err, failed))
+		}
 	}
-	_ = w.lease.release(ctx)
+	return nil
+}
+
+// resolved finds out what others have done with a change that they resolved while it was being made. If the other side
+// cannot be asked, nobody knows.
+func (w *write[Q, R, C, V]) resolved(ctx context.Context) error {
+	err := w.within(ctx, w.first.other(), func(ctx context.Context) error {
+		has, err := w.has(ctx, w.first.other(), w.intent)
+		if err == nil && !has {
+			err = errOverruled
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return nil
 }
 
 // markLate marks a row on the authority that the journal cannot be told of any more.
-func (w *write[Q, R, C, V]) markLate(ctx context.Context) {
-	_ = w.within(ctx, w.first, func(ctx context.Context) error {
+func (w *write[Q, R, C, V]) markLate(ctx context.Context) error {
+	return w.within(ctx, w.first, func(ctx context.Context) error {
 		return w.side(w.first).Store.Mark(ctx, w.config.Flag, []string{w.intent.Key})
 	})
 }
@@ -281,7 +302,10 @@ func (w *write[Q, R, C, V]) markLate(ctx context.Context) {
 func (w *write[Q, R, C, V]) pass(ctx context.Context) {
 	ctx, stop := w.after(ctx)
 	defer stop()
-	w.markLate(ctx)
+	if err := w.markLate(ctx); err != nil {
+		w.leave(ctx, err) // repair finds that the row is further, and copies it
+		return
+	}
 	_ = w.lease.drop(ctx, w.intent.Key, w.intent.Number)
 	_ = w.lease.release(ctx)
 }

@@ -1,0 +1,94 @@
+package cutover_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
+	"github.com/toprent/flags/ruleset"
+)
+
+// TestAChangeThatOthersGaveUpIsNotAcknowledged has a writer sleep between both sides, until its lease is over. Meanwhile the
+// authority changes and the first side is gone, so that the next writer has to give the change up. Whoever takes a number that
+// was given up for a change that was made tells the sleeper that its change is there, and then it is overwritten.
+func TestAChangeThatOthersGaveUpIsNotAcknowledged(t *testing.T) {
+	for name, wakes := range map[string]error{"and can write": nil, "and cannot write": errDown} {
+		for _, writes := range []int64{1, 2} {
+			t.Run(name, func(t *testing.T) {
+				databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+					w := newWorld(t, empty)
+					must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+					_, sleeper := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+						c.Lease, c.Timeout = time.Millisecond, 20*time.Second
+					})
+					s, next := w.instance(asItIs)
+					s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
+					asleep, wake := make(chan struct{}), make(chan struct{})
+					nap := func(context.Context) error {
+						close(asleep)
+						<-wake
+						return wakes
+					}
+					w.new.beforeWork.Store(&nap)
+					done := make(chan error)
+					go func() { done <- sleeper.Write(t.Context(), acme, "a", change{Add: 10}) }()
+					<-asleep
+					w.old.fails(gone)
+					for range writes {
+						must(t, next.Write(t.Context(), acme, "a", change{Add: 100}))
+					}
+					close(wake)
+					if err := <-done; !errors.Is(err, cutover.ErrUnknown) {
+						t.Errorf("the change was given up, but its writer was told %v", err)
+					}
+					w.old.fails(well)
+					if n := w.repaired(next)["a"]; n != 1+100*writes {
+						t.Errorf("the row came to %d", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// forgetful is a store that cannot mark once.
+type forgetful struct {
+	cutover.Store
+	mark func() error
+}
+
+func (f *forgetful) Mark(ctx context.Context, entity string, keys []string) error {
+	if f.mark != nil {
+		return f.mark()
+	}
+	return f.Store.Mark(ctx, entity, keys)
+}
+
+// TestARowThatCannotBeMarkedIsFoundAllTheSame sets the journal back, which loses changes that wait, and has the writer that
+// finds out give up when it cannot mark the row.
+func TestARowThatCannotBeMarkedIsFoundAllTheSame(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		w.queues("a")
+		w.queues("a")
+		must(t, w.journalDB.Exec("DELETE FROM cutover_intents").Error)
+		must(t, w.journalDB.Exec("UPDATE cutover_keys SET number = number - 2, settled = number - 2").Error)
+		ctx, giveUp := context.WithCancel(t.Context())
+		store := &forgetful{Store: w.old}
+		store.mark = func() error { giveUp(); return errDown }
+		_, next := w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Old.Store = store })
+		if err := next.Write(ctx, acme, "a", change{Add: 1}); err == nil {
+			t.Fatal("the change was made although its writer gave up")
+		}
+		store.mark = nil
+		if n := w.repaired(next)["a"]; n != 3 {
+			t.Errorf("the row came to %d", n)
+		}
+	})
+}

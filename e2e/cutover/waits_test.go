@@ -1,0 +1,95 @@
+package cutover_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/toprent/flags/cutover"
+	"github.com/toprent/flags/e2e/cutover/databases"
+	"github.com/toprent/flags/ruleset"
+)
+
+// silent is a store that says nothing of its marks.
+type silent struct{ cutover.Store }
+
+func (silent) Marked(ctx context.Context, _ string, _ int) ([]cutover.Mark, int64, error) {
+	<-ctx.Done()
+	return nil, 0, ctx.Err()
+}
+
+func (silent) MarkedAmong(ctx context.Context, _ string, _ []string) ([]cutover.Mark, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestASlowSideDelaysNobodyOfWhomNothingWaits has many calls while other instances may follow the authority before, and that
+// side does not answer.
+func TestASlowSideDelaysNobodyOfWhomNothingWaits(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		s, next := w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Old.Store = silent{c.Old.Store} })
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true, Turn: 1, Trailing: true})
+		began := time.Now()
+		for range 40 { // the first may wait
+			if _, err := next.Read(t.Context(), acme, "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("40 reads took %v while the side that is not the authority is silent", took)
+		}
+	})
+}
+
+func TestWhatComesToLightAfterTheFirstAttemptIsReadToo(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		w.queues("a")
+		next := w.live(asItIs)
+		w.old.fails(gone)
+		for range 3 { // it cannot be made up for: nobody is kept from an answer
+			_, err := next.Read(t.Context(), acme, "b")
+			must(t, err)
+		}
+		w.old.fails(well)
+		eventually(t, func() string {
+			if c, err := next.Read(t.Context(), acme, "a"); err != nil || c.N != 1 {
+				return "the authority does not have the change after the other side is back, though nobody but readers works"
+			}
+			return ""
+		})
+	})
+}
+
+// TestWritesThatCannotBeAnnouncedAreNotLostBetweenTwoAuthorities has two instances, one step apart, write the same row without
+// the journal.
+func TestWritesThatCannotBeAnnouncedAreNotLostBetweenTwoAuthorities(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		s, next := w.instance(asItIs)
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true, Turn: 1, Trailing: true})
+		w.journalAway(true)
+		const each = 10
+		var wait sync.WaitGroup
+		for _, entity := range []*counters{w.entity, next} {
+			wait.Go(func() {
+				for range each {
+					if err := entity.Write(t.Context(), acme, "a", change{Add: 1}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wait.Wait()
+		w.journalAway(false)
+		if n := w.repaired(next)["a"]; n != 1+2*each {
+			t.Errorf("the row came to %d, but %d changes were acknowledged", n, 1+2*each)
+		}
+	})
+}
