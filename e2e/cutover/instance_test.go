@@ -104,6 +104,7 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 		if pool, err := db.DB(); err == nil {
 			pool.SetMaxOpenConns(16)
 			pool.SetMaxIdleConns(16)
+			pool.SetConnMaxLifetime(connectionLife)
 		}
 		pools = append(pools, db)
 	}
@@ -118,6 +119,9 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 	config.Old, config.New = sideOf(pools[0]), sideOf(pools[1])
 	return config, close, nil
 }
+
+// connectionLife is so short that a database that cannot be opened any more is soon missed.
+const connectionLife = 200 * time.Millisecond
 
 // still is a stage that everybody is at.
 type still struct{ stage ruleset.Stage }
