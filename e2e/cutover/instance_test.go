@@ -104,7 +104,9 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 		if pool, err := db.DB(); err == nil {
 			pool.SetMaxOpenConns(16)
 			pool.SetMaxIdleConns(16)
-			pool.SetConnMaxLifetime(connectionLife)
+			if db.Name() == "sqlite" {
+				pool.SetConnMaxLifetime(connectionLife)
+			}
 		}
 		pools = append(pools, db)
 	}
@@ -120,7 +122,7 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 	return config, close, nil
 }
 
-// connectionLife is so short that a database that cannot be opened any more is soon missed.
+// connectionLife of a file is so short that one which is moved away is soon missed.
 const connectionLife = 200 * time.Millisecond
 
 // still is a stage that everybody is at.
