@@ -205,7 +205,9 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 		i.Written = true
 		return now, e.noted(ctx, func(ctx context.Context) error { return l.written(ctx, i.Key, i.Number) })
 	default:
-		_ = e.skip(bound, first.other(), i.Key, i.Number) // else it finds a gap, and the row is copied
+		if second := first.other(); !e.resting(second) { // else it finds a gap, and the row is copied
+			e.rest(bound, second, e.skip(bound, second, i.Key, i.Number))
+		}
 	}
 	return now, e.noted(ctx, func(ctx context.Context) error { return l.drop(ctx, i.Key, i.Number) })
 }

@@ -98,7 +98,7 @@ func (l *load) begins() (stop func()) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		config.Timeout = otherWithin
+		config.Timeout, config.Lease = otherWithin, 5*time.Second
 		moving, entity, err := app.instance(serving, config, 1000)
 		if err != nil {
 			l.t.Fatal(err)
