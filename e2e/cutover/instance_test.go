@@ -102,7 +102,7 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 			return config, nil, err
 		}
 		if pool, err := db.DB(); err == nil {
-			pool.SetMaxOpenConns(16)
+			pool.SetMaxOpenConns(40) // for clients, comparisons and repairs: one that waits may be handed a connection that was cut
 			pool.SetMaxIdleConns(16)
 			if db.Name() == "sqlite" {
 				pool.SetConnMaxLifetime(connectionLife)
