@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 )
 
 // repairAtOnce is how many rows, and changes of a row, one look at the journal concerns.
@@ -63,7 +64,7 @@ func (e *Entity[Q, R, C, V]) repairRow(ctx context.Context, key string) (done bo
 	if err != nil {
 		return false, err
 	}
-	_, err = e.resolve(ctx, l, intents, neither)
+	_, err = e.resolve(ctx, l, intents, neither, time.Time{})
 	return err == nil, err
 }
 

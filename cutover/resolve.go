@@ -111,12 +111,13 @@ func (e *Entity[Q, R, C, V]) copyRow(ctx context.Context, from which, key string
 	return err
 }
 
-// some is how many changes of one row a writer makes up for before its own; more are left to repair.
+// some is how many changes of one row are looked at together.
 const some = 20
 
 // catchUp resolves changes of the row that were announced before. Only the authority's state matters to the caller; if the
-// other side cannot take what it lacks, it is lagging, and this change has to wait there too.
+// other side cannot take what it lacks, or not soon, it is lagging, and this change has to wait there too.
 func (w *write[Q, R, C, V]) catchUp(ctx context.Context) (lagging bool, err error) {
+	until := time.Now().Add(w.config.Timeout) // for all of them together: a slow side may take each
 	for w.unresolved {
 		asking, cancel := context.WithTimeout(ctx, w.config.JournalTimeout)
 		earlier, err := w.journal.earlier(asking, w.config.Flag, w.intent.Key, w.intent.Number, some)
@@ -124,7 +125,7 @@ func (w *write[Q, R, C, V]) catchUp(ctx context.Context) (lagging bool, err erro
 		if err != nil {
 			return false, ofJournal(err)
 		}
-		behind, err := w.resolve(ctx, w.lease, earlier, w.first)
+		behind, err := w.resolve(ctx, w.lease, earlier, w.first, until)
 		switch {
 		case err != nil && behind == w.first:
 			return false, err
@@ -140,9 +141,9 @@ func (w *write[Q, R, C, V]) catchUp(ctx context.Context) (lagging bool, err erro
 }
 
 // resolve decides changes and makes them on their second side, in order. Where it ends with an error, that is of the side
-// that is returned. A writer says which side is its authority: what that one lacks cannot wait, and nothing is waited for
-// on the other one. Repair waits for either.
-func (e *Entity[Q, R, C, V]) resolve(ctx context.Context, l *lease, intents []intent, now which) (failed which, err error) {
+// that is returned. A writer says which side is its authority: what that one lacks cannot wait, and the other one is waited
+// for until then. Repair waits for either.
+func (e *Entity[Q, R, C, V]) resolve(ctx context.Context, l *lease, intents []intent, now which, until time.Time) (failed which, err error) {
 	intents = slices.Clone(intents)
 	for i := range intents {
 		if intents[i].Written {
@@ -158,7 +159,7 @@ func (e *Entity[Q, R, C, V]) resolve(ctx context.Context, l *lease, intents []in
 			continue
 		}
 		second := i.second()
-		if now == second.other() && e.resting(second) {
+		if now == second.other() && (e.resting(second) || time.Now().After(until)) {
 			return second, errLagging
 		}
 		if err := e.followLater(ctx, second, i); err != nil {
@@ -201,7 +202,11 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 	first := i.first()
 	bound, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
-	made, err := e.decide(bound, first, i.Key, i.Number)
+	asking := bound
+	if now == first { // the caller's own authority may take all the time that the caller has
+		asking = ctx
+	}
+	made, err := e.decide(asking, first, i.Key, i.Number)
 	switch {
 	case errors.Is(err, errConfused):
 		err = e.copyRow(bound, first, i.Key)
@@ -218,7 +223,9 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 		i.Written = true
 		return now, e.noted(ctx, func(ctx context.Context) error { return l.written(ctx, i.Key, i.Number) })
 	default:
-		_ = e.skip(bound, first.other(), i.Key, i.Number) // else it finds a gap, and the row is copied
+		if second := first.other(); !e.resting(second) { // else it finds a gap, and the row is copied
+			e.rest(bound, second, e.skip(bound, second, i.Key, i.Number))
+		}
 	}
 	return now, e.noted(ctx, func(ctx context.Context) error { return l.drop(ctx, i.Key, i.Number) })
 }
@@ -295,14 +302,22 @@ func repairPause(attempts int64) time.Duration {
 // restPause is how long a side that did not answer in time is left alone by those who can leave their change to repair.
 const restPause = 500 * time.Millisecond
 
-// rest leaves a side alone for a moment after it took too long.
+// rest leaves a side alone for a moment after it took too long, and no longer once it answers.
 func (e *Entity[Q, R, C, V]) rest(ctx context.Context, side which, err error) {
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		e.sideDown[side].Store(time.Now().Add(restPause).UnixNano())
+	case e.sideDown[side].Load() != 0:
+		e.sideDown[side].Store(0)
 	}
 }
 
+// resting reports whether a side is to be left alone. After the moment one caller tries it, and the others go on leaving it
+// alone until that one knows: otherwise all who write would wait for a side that hangs, one behind the other.
 func (e *Entity[Q, R, C, V]) resting(side which) bool {
-	until := e.sideDown[side].Load()
-	return until != 0 && time.Now().UnixNano() < until
+	until, now := e.sideDown[side].Load(), time.Now()
+	if until == 0 {
+		return false
+	}
+	return now.UnixNano() < until || !e.sideDown[side].CompareAndSwap(until, now.Add(e.config.Timeout+restPause).UnixNano())
 }

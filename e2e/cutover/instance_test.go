@@ -102,8 +102,11 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 			return config, nil, err
 		}
 		if pool, err := db.DB(); err == nil {
-			pool.SetMaxOpenConns(16)
+			pool.SetMaxOpenConns(40) // for clients, comparisons and repairs: one that waits may be handed a connection that was cut
 			pool.SetMaxIdleConns(16)
+			if db.Name() == "sqlite" {
+				pool.SetConnMaxLifetime(connectionLife)
+			}
 		}
 		pools = append(pools, db)
 	}
@@ -118,6 +121,9 @@ func (w where) moving(flag string) (config cutover.Config[query, []stay, added, 
 	config.Old, config.New = sideOf(pools[0]), sideOf(pools[1])
 	return config, close, nil
 }
+
+// connectionLife of a file is so short that one which is moved away is soon missed.
+const connectionLife = 200 * time.Millisecond
 
 // still is a stage that everybody is at.
 type still struct{ stage ruleset.Stage }

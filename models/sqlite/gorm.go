@@ -18,12 +18,10 @@ func GORM(path string, config *gorm.Config) (*gorm.DB, error) {
 	if err := makeOwn(path); err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	pool, err := sql.Open("sqlite", dsn(path))
+	pool, err := openPool(path)
 	if err != nil {
-		return nil, fmt.Errorf("open SQLite: %w", err)
+		return nil, err
 	}
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
 	db, err := gorm.Open(dialector{db: pool}, config)
 	if err != nil {
 		_ = pool.Close()

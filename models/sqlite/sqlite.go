@@ -4,7 +4,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/toprent/flags/internal/filelock"
 	"github.com/toprent/flags/models"
@@ -37,12 +35,10 @@ func Open(ctx context.Context, path string) (*models.Store, error) {
 	if err := makeOwn(path); err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(path))
+	db, err := openPool(path)
 	if err != nil {
-		return nil, fmt.Errorf("open SQLite: %w", err)
+		return nil, err
 	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open SQLite file %s: %w", path, err)
@@ -69,7 +65,7 @@ func makeOwn(path string) error {
 // one that read first and then found another writer ahead of it could only fail.
 func dsn(path string) string {
 	settings := url.Values{
-		"_pragma":      {"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)"},
+		"_pragma":      {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)"},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
 	}
