@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/toprent/flags/models"
 )
 
 // comparing is how many comparisons run at once; more are left out.
@@ -18,7 +20,7 @@ const comparing = 16
 
 // compare asks both sides once more what was just read, in the background.
 func (r *routes) compare(db *gorm.DB) {
-	if _, plain := db.Statement.ConnPool.(*pool); !plain || r.Compared == nil || db.DryRun || isDirect(db) {
+	if _, plain := db.Statement.ConnPool.(*pool); !plain || db.DryRun || isDirect(db) {
 		return
 	}
 	if db.Error != nil && !errors.Is(db.Error, gorm.ErrRecordNotFound) {
@@ -31,7 +33,7 @@ func (r *routes) compare(db *gorm.DB) {
 			route = r.tables[s.tables[0]]
 		}
 	}
-	if route == nil {
+	if route == nil || r.Compared == nil && route.owner == nil {
 		return
 	}
 	tenant := r.Tenant(db.Statement.Context)
@@ -40,13 +42,16 @@ func (r *routes) compare(db *gorm.DB) {
 		return
 	}
 	args, fixed := freeze(db.Statement.Vars)
-	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") {
+	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") || !route.sampled() {
 		at.end()
 		return
 	}
 	select {
 	case r.comparisons <- struct{}{}:
 	default:
+		if route.owner != nil {
+			route.owner.entity.counted.skipped.Add(1)
+		}
 		at.end()
 		return
 	}
@@ -54,8 +59,24 @@ func (r *routes) compare(db *gorm.DB) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), r.Patience)
 	go func() {
 		defer func() { cancel(); at.end(); <-r.comparisons }()
-		r.Compared(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args))
+		route.told(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args))
 	}()
+}
+
+// told tells of a comparison: who asked for it, and the settings pages. These are shown the query without its values and how many
+// rows there were, which says nothing of anybody.
+func (r *tableRoute) told(c Comparison) {
+	if r.all.Compared != nil {
+		r.all.Compared(c)
+	}
+	if r.owner == nil || c.Err != nil {
+		return
+	}
+	counted := r.owner.entity.counted
+	counted.agreed(c.Tenant, c.Equal)
+	if !c.Equal {
+		counted.sample(models.CutoverSample{At: models.At(time.Now()), Tenant: c.Tenant, What: c.Query, Old: fmt.Sprint(c.Old, " rows"), New: fmt.Sprint(c.New, " rows")})
+	}
 }
 
 // freeze takes values as they are now. It is false if that cannot be done.
@@ -80,7 +101,12 @@ func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args 
 		var answers [2][]string
 		for _, side := range []int{1 - authority, authority} {
 			var err error
-			if answers[side], err = answer(ctx, r.all.bases[side], c.Query, args); err != nil {
+			began := time.Now()
+			answers[side], err = answer(ctx, r.all.bases[side], c.Query, args)
+			if side != authority {
+				r.asked(side, c.Tenant, began, err)
+			}
+			if err != nil {
 				c.Err = err
 				return c
 			}
@@ -91,6 +117,7 @@ func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args 
 		}
 		select {
 		case <-ctx.Done():
+			c.Err = ctx.Err()
 			return c
 		case <-time.After(time.Duration(attempt+1) * 10 * time.Millisecond):
 		}
