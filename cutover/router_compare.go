@@ -95,34 +95,50 @@ func freeze(vars []any) (args []any, ok bool) {
 	return args, true
 }
 
-// ask compares both sides' answers. They may differ while a write is on its way: so a difference is looked at again.
+// errChanging says that the rows were being changed each time that they were looked at.
+var errChanging = errors.New("the rows changed while they were compared")
+
+// looks are how often two answers that differ are looked at again.
+const looks = 4
+
+// ask compares both sides' answers. They differ while a write is on its way: so a difference has to last while the authority's
+// answer stays what it is.
 func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
-	for attempt := range 3 {
-		var answers [2][]string
-		for _, side := range []int{1 - authority, authority} {
-			var err error
-			began := time.Now()
-			answers[side], err = answer(ctx, r.all.bases[side], c.Query, args)
-			if side != authority {
-				r.asked(side, c.Tenant, began, err)
-			}
-			if err != nil {
-				c.Err = err
-				return c
-			}
-		}
-		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
-		if c.Equal {
+	var before []string
+	for look := range looks {
+		answers, err := r.both(ctx, c, authority, args)
+		if c.Err = err; err != nil {
 			return c
 		}
+		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
+		if c.Equal || look > 0 && slices.Equal(before, answers[authority]) {
+			return c
+		}
+		before = answers[authority]
 		select {
 		case <-ctx.Done():
 			c.Err = ctx.Err()
 			return c
-		case <-time.After(time.Duration(attempt+1) * 10 * time.Millisecond):
+		case <-time.After(againAfter):
 		}
 	}
+	c.Err = errChanging
 	return c
+}
+
+// both asks both sides, the authority last.
+func (r *tableRoute) both(ctx context.Context, c Comparison, authority int, args []any) (answers [2][]string, err error) {
+	for _, side := range []int{1 - authority, authority} {
+		began := time.Now()
+		answers[side], err = answer(ctx, r.all.bases[side], c.Query, args)
+		if side != authority {
+			r.asked(side, c.Tenant, began, err)
+		}
+		if err != nil {
+			return answers, err
+		}
+	}
+	return answers, nil
 }
 
 // answer reads rows as text. Where the query leaves their order open, they are sorted.
