@@ -15,7 +15,8 @@ import (
 // Router is a GORM plugin that sends the statements of models to the side where their entities are, with no change to the
 // host's queries. The connection that uses it stays the old side's:
 //
-//	err := db.Use(cutover.Router{New: newDB, Tables: []cutover.Table{{Model: &Client{}, Entity: clients}}})
+//	clients, err := cutover.AddTables(moving, cutover.TablesConfig{Flag: "clients-database", Old: db, New: newDB, Models: []any{&Client{}}})
+//	err = db.Use(cutover.Router{New: newDB, Tables: []cutover.Table{{Model: &Client{}, Entity: clients}}})
 //
 // Everything is decided for the tenant of the statement's context (WithTenant, or Tenant).
 //
@@ -23,19 +24,23 @@ import (
 // fail them.
 //
 // Writes go to the authority, in a transaction in which their rows are marked. After the commit the rows are copied to the
-// other side; what cannot be copied stays marked until Repair copies it. Raw statements that write one table are followed
+// other side; what cannot be copied stays marked, and the Cutover copies it later. Raw statements that write one table are followed
 // too.
 //
 // A transaction has one side, which the first table that it names decides, and stays there. It reads tables of the other
 // side outside of itself, and cannot write them: ErrTwoSides. The same error is given for a statement that names tables of
 // both sides, such as a join.
 //
+// When a tenant's authority changes, its first statements wait until it is handed from one side to the other: no longer than
+// Handover. ErrHandover says when that needs a side which does not answer. No other statement needs the side that is not the
+// authority.
+//
 // Both sides have to be PostgreSQL, or both SQLite, with Prepare called on the store of each (GORM).
 type Router struct {
 	// New is the new side's connection. Required.
 	New *gorm.DB
 
-	// Tables are the tables that are routed. All others are the old side's.
+	// Tables are the tables that are routed, all of an entity of AddTables. All others are the old side's.
 	Tables []Table
 
 	// Tenant is the tenant that a context works for. Defaults to TenantOf.

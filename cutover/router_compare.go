@@ -59,18 +59,18 @@ func (r *routes) compare(db *gorm.DB) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), r.Patience)
 	go func() {
 		defer func() { cancel(); at.end(); <-r.comparisons }()
-		route.told(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args))
+		route.told(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args), sideAt(at.Stage))
 	}()
 }
 
 // told tells of a comparison: who asked for it, and the settings pages. These are shown the query without its values and how many
 // rows there were, which says nothing of anybody.
-func (r *tableRoute) told(c Comparison) {
+func (r *tableRoute) told(c Comparison, authority int) {
 	if r.all.Compared != nil {
 		r.all.Compared(c)
 	}
-	if r.owner == nil || c.Err != nil {
-		return
+	if r.owner == nil || c.Err != nil || !c.Equal && r.owner.uncopied.has(authority, c.Tenant) {
+		return // or it is known that a copy waits, which is told otherwise
 	}
 	counted := r.owner.entity.counted
 	counted.agreed(c.Tenant, c.Equal)
@@ -111,7 +111,7 @@ func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args 
 			return c
 		}
 		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
-		if c.Equal || look > 0 && slices.Equal(before, answers[authority]) {
+		if c.Equal || look == looks-1 && slices.Equal(before, answers[authority]) {
 			return c
 		}
 		before = answers[authority]
@@ -119,7 +119,7 @@ func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args 
 		case <-ctx.Done():
 			c.Err = ctx.Err()
 			return c
-		case <-time.After(againAfter):
+		case <-time.After(againAfter << look): // a copy may take its time
 		}
 	}
 	c.Err = errChanging

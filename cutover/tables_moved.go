@@ -83,6 +83,18 @@ func (t *Tables) repair(ctx context.Context, _ int) (int, error) {
 	return 0, errors.Join(problems...)
 }
 
+// waits reports whether there is something that a side which comes back would end.
+func (t *Tables) waits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, g := range t.groups {
+		if g.unclosed.Load() {
+			return true
+		}
+	}
+	return t.uncopied.has(0, "") || t.uncopied.has(1, "")
+}
+
 // looks notes whether all that was written to a side has been copied.
 func (t *Tables) looks(ctx context.Context, side int) error {
 	ctx, cancel := context.WithTimeout(ctx, t.entity.config.Timeout)

@@ -36,6 +36,7 @@ type move struct {
 	journal    *cutover.Journal
 	connect    [2]func() *gorm.DB // one more connection to a side
 	old, fresh *gorm.DB           // the sides themselves
+	hosts      []*host
 	servers    [2]*pgtest.Private // if the sides are servers of their own
 }
 
@@ -47,7 +48,7 @@ func onServers(t *testing.T) *move {
 		server := pgtest.Server(t)
 		m.servers[side] = server
 		m.connect[side] = func() *gorm.DB {
-			db, err := gorm.Open(postgres.Open(server.URL()), &gorm.Config{Logger: logger.Discard})
+			db, err := gorm.Open(postgres.Open(server.URL()), &gorm.Config{Logger: logger.Discard, DisableAutomaticPing: true})
 			return databases.Closing(t, db, err)
 		}
 	}
@@ -96,6 +97,7 @@ type host struct {
 	db     *gorm.DB // routed
 	tables *cutover.Tables
 	stop   func()
+	ended  bool
 }
 
 // at is the host's connection for a tenant.
@@ -119,13 +121,14 @@ func (m *move) starts() *host {
 	must(m.t, err)
 	must(m.t, h.db.Use(cutover.Router{
 		New: fresh, Tables: []cutover.Table{{Model: &client{}, Entity: h.tables}, {Model: &note{}, Entity: h.tables}},
-		Patience: 300 * time.Millisecond, Handover: 2 * time.Second,
+		Handover: 2 * time.Second,
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = flags.Run(ctx) })
 	running.Go(func() { _ = c.Run(ctx) })
-	h.stop = func() { cancel(); running.Wait() }
+	h.stop = func() { h.ended = true; cancel(); running.Wait() }
+	m.hosts = append(m.hosts, h)
 	m.t.Cleanup(h.stop)
 	return h
 }
@@ -166,10 +169,15 @@ func (m *move) copied() (row models.CutoverProgress) {
 	return row
 }
 
-// equal waits until both sides have the same rows, and nothing waits to be copied.
+// equal waits until both sides have the same rows, nothing waits to be copied, and the instances know that.
 func (m *move) equal() {
 	m.t.Helper()
 	m.until("come together", func() error {
+		for _, h := range m.hosts {
+			if s := h.tables.Stats(); !h.ended && len(s.UncopiedOld)+len(s.UncopiedNew) > 0 {
+				return fmt.Errorf("an instance has not copied what it wrote for %v and %v", s.UncopiedOld, s.UncopiedNew)
+			}
+		}
 		for _, side := range []*gorm.DB{m.old, m.fresh} {
 			var n int64
 			if err := side.Raw("SELECT count(*) FROM cutover_marks").Scan(&n).Error; err != nil || n > 0 {
