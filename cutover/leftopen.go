@@ -28,12 +28,12 @@ func (t *Tables) leftOpenName(side int) string {
 }
 
 // doorsCount returns the revision from which on a side's open doors count.
-func (g *group) doorsCount(ctx context.Context, side int, revision int64) (int64, error) {
-	known := &g.leftOpen[side]
+func (r *group) doorsCount(ctx context.Context, side int, revision int64) (int64, error) {
+	known := &r.leftOpen[side]
 	if known.known.Load() && known.asked.Load() >= revision {
 		return known.below.Load(), nil
 	}
-	below, err := g.owner.entity.journal.noted(ctx, g.owner.leftOpenName(side))
+	below, err := r.owner.entity.journal.noted(ctx, r.owner.leftOpenName(side))
 	if err == nil {
 		known.set(revision, below)
 	}
@@ -41,12 +41,12 @@ func (g *group) doorsCount(ctx context.Context, side int, revision int64) (int64
 }
 
 // leaveOpen says that a side's doors below a revision do not count.
-func (g *group) leaveOpen(ctx context.Context, side int, revision int64) error {
-	known := &g.leftOpen[side]
+func (r *group) leaveOpen(ctx context.Context, side int, revision int64) error {
+	known := &r.leftOpen[side]
 	if known.known.Load() && known.below.Load() >= revision {
 		return nil
 	}
-	t := g.owner
+	t := r.owner
 	if s, found, err := t.entity.journal.stage(ctx, t.router.flags.Environment(), t.Name()); err != nil {
 		return err
 	} else if found && s.Revision > revision {

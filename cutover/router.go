@@ -189,16 +189,16 @@ func checked(old, newer *gorm.DB, entity Located, sides [2]*gormTable) ([2]*gorm
 }
 
 // attach tells a group's entity that its statements are sent here.
-func (g *group) attach() error {
-	if g.owner == nil {
+func (r *group) attach() error {
+	if r.owner == nil {
 		return nil
 	}
-	if len(g.routes) != len(g.owner.pairs) {
-		return fmt.Errorf("route tables: the entity %q has %d tables, and %d of them are routed: route all, since they move together", g.name, len(g.owner.pairs), len(g.routes))
+	if len(r.routes) != len(r.owner.pairs) {
+		return fmt.Errorf("route tables: the entity %q has %d tables, and %d of them are routed: route all, since they move together", r.name, len(r.owner.pairs), len(r.routes))
 	}
-	g.owner.mu.Lock()
-	defer g.owner.mu.Unlock()
-	g.owner.groups = append(g.owner.groups, g)
+	r.owner.mu.Lock()
+	defer r.owner.mu.Unlock()
+	r.owner.groups = append(r.owner.groups, r)
 	return nil
 }
 

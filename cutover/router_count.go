@@ -48,15 +48,15 @@ func (r *routes) count(s statement, side int, tenant string, began time.Time, er
 	}
 }
 
-func (g *group) asked(side int, tenant string, began time.Time, err error) {
-	if g.owner != nil {
-		g.owner.entity.counted.read(which(side), tenant, time.Since(began), err)
+func (r *group) asked(side int, tenant string, began time.Time, err error) {
+	if r.owner != nil {
+		r.owner.entity.counted.read(which(side), tenant, time.Since(began), err)
 	}
 }
 
-func (g *group) wrote(side int, tenant string, began time.Time, err error) {
-	if g.owner != nil {
-		g.owner.entity.counted.wrote(which(side), tenant, time.Since(began), err)
+func (r *group) wrote(side int, tenant string, began time.Time, err error) {
+	if r.owner != nil {
+		r.owner.entity.counted.wrote(which(side), tenant, time.Since(began), err)
 	}
 }
 
