@@ -227,6 +227,9 @@ func (c *Cutover) read(ctx context.Context) error {
 			if since, trails := m.router.trails(); trails {
 				m.router.caughtUp(since)
 			}
+			if t, ok := m.moved.(*Tables); ok {
+				_ = c.prove(ctx, m, t) // which asks nobody
+			}
 		}
 		return nil
 	}
@@ -247,6 +250,11 @@ func (c *Cutover) read(ctx context.Context) error {
 		m.router.verified()
 		if since, trails := m.router.trails(); trails {
 			if err := c.catchUp(ctx, m, since); err != nil {
+				return err
+			}
+		}
+		if t, ok := m.moved.(*Tables); ok {
+			if err := c.prove(ctx, m, t); err != nil {
 				return err
 			}
 		}

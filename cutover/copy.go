@@ -28,6 +28,7 @@ func (e *Entity[Q, R, C, V]) copyKeys(ctx context.Context, from which, keys []st
 type overwriting struct {
 	anyway bool    // although the other side has come further: somebody found out that nothing is under way that explains it
 	marks  *[]Mark // on the other side, as somebody has looked at them; nil: nobody has
+	due    []Mark  // on this side: those that another one has copied meanwhile are not copied once more
 }
 
 // errMarked says that rows were written on the side to copy to alone, after somebody had looked whether they were.
@@ -50,7 +51,10 @@ func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys
 		if err != nil {
 			return err
 		}
-		if err := e.overwrite(ctx, target, p, has, keys, how.anyway, &done); err != nil || how.marks == nil {
+		if err := e.overwrite(ctx, target, p, has, keys, how.anyway, &done); err != nil {
+			return err
+		}
+		if err := e.stillDue(ctx, from, how.due); err != nil || how.marks == nil {
 			return err
 		}
 		// Who writes one side alone counts nothing, so the numbers did not hold them off. They were either before these rows were
@@ -65,6 +69,19 @@ func (e *Entity[Q, R, C, V]) overwriteKeys(ctx context.Context, from which, keys
 		return copied{}, fmt.Errorf("copy %d rows of %s from the %s side: %w", len(keys), e.config.Flag, from, err)
 	}
 	return done, nil
+}
+
+// stillDue fails if one of the marks is gone: another one has copied its row, which may have been written on the other side
+// since.
+func (e *Entity[Q, R, C, V]) stillDue(ctx context.Context, on which, marks []Mark) error {
+	if len(marks) == 0 {
+		return nil
+	}
+	still, err := e.side(on).Store.MarkedAmong(ctx, e.config.Flag, keysOf(marks))
+	if err == nil && len(still) < len(marks) {
+		return errMarked
+	}
+	return err
 }
 
 // taken is what one side had of some keys: rows, and the numbers that they have come to.

@@ -17,6 +17,7 @@ import (
 // gormKeys turns a model's primary key into the key of its row, and back. The order of keys' bytes is the order of the rows
 // in both databases: text as it is, numbers with all their digits, bytes in hexadecimal.
 type gormKeys struct {
+	prefix string // of the table, where rows of several share an entity
 	schema *schema.Schema
 	fields []*schema.Field
 	kinds  []keyKind
@@ -73,7 +74,7 @@ func (k *gormKeys) of(ctx context.Context, row reflect.Value) (key string, set b
 		set = set || !zero
 		parts[i] = encodeKey(k.kinds[i], reflect.Indirect(reflect.ValueOf(value)), i == len(k.fields)-1)
 	}
-	return strings.Join(parts, ""), set
+	return k.prefix + strings.Join(parts, ""), set
 }
 
 func encodeKey(kind keyKind, value reflect.Value, last bool) string {
@@ -106,6 +107,10 @@ func endKey(text string, last bool) string {
 
 // values are the primary key's values in a key.
 func (k *gormKeys) values(key string) ([]any, error) {
+	key, ours := strings.CutPrefix(key, k.prefix)
+	if !ours {
+		return nil, fmt.Errorf("%q is not a key of %s", key, k.schema.Table)
+	}
 	values := make([]any, len(k.fields))
 	for i, kind := range k.kinds {
 		part := key

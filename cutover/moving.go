@@ -32,14 +32,11 @@ func (e *Entity[Q, R, C, V]) differ(old, fresh any) bool {
 }
 
 func (e *Entity[Q, R, C, V]) mend(ctx context.Context, keys []string) (different int, busy []string, err error) {
-	own, theirs, unsure, err := e.byAuthority(ctx, oldSide, keys)
-	if err == nil && len(unsure) > 0 {
-		err = fmt.Errorf("%d rows differ of tenants of whom nobody here knows on which side they are, such as row %q: %w", len(unsure), unsure[0], ErrUnknownTenant)
-	}
+	sides, err := e.authorities(ctx, keys)
 	if err != nil {
 		return 0, nil, err
 	}
-	for side, keys := range map[which][]string{oldSide: own, newSide: theirs} {
+	for side, keys := range sides {
 		done, err := e.copyKeys(ctx, side, keys)
 		if err != nil {
 			return different, nil, err
@@ -55,6 +52,15 @@ func (e *Entity[Q, R, C, V]) mend(ctx context.Context, keys []string) (different
 		busy = append(busy, more...)
 	}
 	return different, busy, nil
+}
+
+// authorities gives keys by the side that is their authority.
+func (e *Entity[Q, R, C, V]) authorities(ctx context.Context, keys []string) (map[which][]string, error) {
+	own, theirs, unsure, err := e.byAuthority(ctx, oldSide, keys)
+	if err == nil && len(unsure) > 0 {
+		err = fmt.Errorf("%d rows differ of tenants of whom nobody here knows on which side they are, such as row %q: %w", len(unsure), unsure[0], ErrUnknownTenant)
+	}
+	return map[which][]string{oldSide: own, newSide: theirs}, err
 }
 
 func (e *Entity[Q, R, C, V]) kept(isNew bool) Store { return e.side(sideOf(isNew)).Store }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -14,7 +15,8 @@ import (
 // Router is a GORM plugin that sends the statements of models to the side where their entities are, with no change to the
 // host's queries. The connection that uses it stays the old side's:
 //
-//	err := db.Use(cutover.Router{New: newDB, Tables: []cutover.Table{{Model: &Client{}, Entity: clients}}})
+//	clients, err := cutover.AddTables(moving, cutover.TablesConfig{Flag: "clients-database", Old: db, New: newDB, Models: []any{&Client{}}})
+//	err = db.Use(cutover.Router{New: newDB, Tables: []cutover.Table{{Model: &Client{}, Entity: clients}}})
 //
 // Everything is decided for the tenant of the statement's context (WithTenant, or Tenant).
 //
@@ -22,19 +24,23 @@ import (
 // fail them.
 //
 // Writes go to the authority, in a transaction in which their rows are marked. After the commit the rows are copied to the
-// other side; what cannot be copied stays marked until Repair copies it. Raw statements that write one table are followed
+// other side; what cannot be copied stays marked, and the Cutover copies it later. Raw statements that write one table are followed
 // too.
 //
 // A transaction has one side, which the first table that it names decides, and stays there. It reads tables of the other
 // side outside of itself, and cannot write them: ErrTwoSides. The same error is given for a statement that names tables of
 // both sides, such as a join.
 //
+// When a tenant's authority changes, its first statements wait until it is handed from one side to the other: no longer than
+// Handover. ErrHandover says when that needs a side which does not answer. No other statement needs the side that is not the
+// authority.
+//
 // Both sides have to be PostgreSQL, or both SQLite, with Prepare called on the store of each (GORM).
 type Router struct {
 	// New is the new side's connection. Required.
 	New *gorm.DB
 
-	// Tables are the tables that are routed. All others are the old side's.
+	// Tables are the tables that are routed, all of an entity of AddTables. All others are the old side's.
 	Tables []Table
 
 	// Tenant is the tenant that a context works for. Defaults to TenantOf.
@@ -43,6 +49,13 @@ type Router struct {
 	// Patience is how long a request waits for its rows to be copied after the commit. Defaults to one second. When a copy
 	// has failed, requests stop waiting for as long.
 	Patience time.Duration
+
+	// Handover is how long the first statement of a tenant after a change of its authority waits for transactions that are
+	// under way on the other side, and for their rows. Then it fails: ErrHandover. Defaults to 5 seconds.
+	Handover time.Duration
+
+	// Sample is the share of reads that are compared, of entities that do not say so themselves. Defaults to all: 1.
+	Sample float64
 
 	// Compared is told how reads of both sides compared, and Failed of copies that have to be repaired. Neither may block.
 	Compared func(Comparison)
@@ -122,9 +135,9 @@ func (r Router) Initialize(db *gorm.DB) error {
 	if r.Tenant == nil {
 		r.Tenant = TenantOf
 	}
-	if r.Patience == 0 {
-		r.Patience = time.Second
-	}
+	r.Patience = orDefault(r.Patience, time.Second)
+	r.Handover = orDefault(r.Handover, 5*time.Second)
+	r.Sample = orDefault(r.Sample, 1)
 	all := &routes{Router: r, tables: map[string]*tableRoute{}, bases: [2]gorm.ConnPool{db.ConnPool, direct(r.New).ConnPool}, comparisons: make(chan struct{}, comparing)}
 	for _, table := range r.Tables {
 		old, err := newGORMTable(db, table.Model)
@@ -138,11 +151,55 @@ func (r Router) Initialize(db *gorm.DB) error {
 		if all.tables[old.schema.Table] != nil || old.schema.Table != newer.schema.Table {
 			return fmt.Errorf("route tables: %s is named twice, or called %s on the new side", old.schema.Table, newer.schema.Table)
 		}
-		all.add(table.Entity, [2]*gormTable{old, newer})
+		sides, err := checked(db, r.New, table.Entity, [2]*gormTable{old, newer})
+		if err != nil {
+			return err
+		}
+		all.add(table.Entity, sides)
+	}
+	for _, g := range all.groups {
+		if err := g.attach(); err != nil {
+			return err
+		}
 	}
 	wrapped := &pool{base: db.ConnPool, routes: all}
 	db.ConnPool, db.Statement.ConnPool = wrapped, wrapped
 	return all.register(db)
+}
+
+// checked are the sides of a table, as its entity has them.
+func checked(old, newer *gorm.DB, entity Located, sides [2]*gormTable) ([2]*gormTable, error) {
+	table := sides[0].schema.Table
+	t, run := entity.(*Tables)
+	if _, other := entity.(moved); other && !run {
+		return sides, fmt.Errorf("route tables: the entity %q of %s is asked by Read and Write; make it with cutover.AddTables for a Router", entity.Name(), table)
+	}
+	if !run {
+		return sides, nil
+	}
+	if databaseOf(old) != databaseOf(t.config.Old) || databaseOf(newer) != databaseOf(t.config.New) {
+		return sides, fmt.Errorf("route tables: the entity %q has other connections than the Router: give AddTables the same two", entity.Name())
+	}
+	for _, pair := range t.pairs {
+		if pair.sides[0].schema.ModelType == sides[0].schema.ModelType {
+			return pair.sides, nil
+		}
+	}
+	return sides, fmt.Errorf("route tables: %s is not among the models of the entity %q: name it in its TablesConfig, or its rows would not be copied", table, entity.Name())
+}
+
+// attach tells a group's entity that its statements are sent here.
+func (r *group) attach() error {
+	if r.owner == nil {
+		return nil
+	}
+	if len(r.routes) != len(r.owner.pairs) {
+		return fmt.Errorf("route tables: the entity %q has %d tables, and %d of them are routed: route all, since they move together", r.name, len(r.owner.pairs), len(r.routes))
+	}
+	r.owner.mu.Lock()
+	defer r.owner.mu.Unlock()
+	r.owner.groups = append(r.owner.groups, r)
+	return nil
 }
 
 // routes is a Router at work.
@@ -158,11 +215,18 @@ type routes struct {
 
 // group is the tables of one entity. They are on one side.
 type group struct {
-	entity  Located
-	name    string
-	routes  []*tableRoute
-	settled settled
-	paused  pause
+	entity   Located
+	owner    *Tables // the same, if a Cutover runs it
+	name     string
+	routes   []*tableRoute
+	settled  settled
+	paused   pause
+	away     [2]pause // until when a side is not asked by those who can do without
+	refusals refusals
+
+	leftOpen   [2]leftOpen
+	unclosed   atomic.Bool  // doors may have been left open
+	followedAt atomic.Int64 // the revision to whose stages all tenants were taken
 }
 
 // tableRoute is one table. Sides are numbered: 0 is the old, 1 the new.
@@ -184,8 +248,9 @@ func (r *routes) add(entity Located, sides [2]*gormTable) {
 	name := entity.Name()
 	if g == nil {
 		g = &group{entity: entity, name: name}
+		g.owner, _ = entity.(*Tables)
 		r.groups = append(r.groups, g)
-	} else {
+	} else if g.owner == nil {
 		name += "/" + sides[0].schema.Table
 	}
 	added := &tableRoute{group: g, all: r, marks: name, sides: sides}

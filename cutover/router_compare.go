@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/toprent/flags/models"
 )
 
 // comparing is how many comparisons run at once; more are left out.
@@ -18,7 +20,7 @@ const comparing = 16
 
 // compare asks both sides once more what was just read, in the background.
 func (r *routes) compare(db *gorm.DB) {
-	if _, plain := db.Statement.ConnPool.(*pool); !plain || r.Compared == nil || db.DryRun || isDirect(db) {
+	if _, plain := db.Statement.ConnPool.(*pool); !plain || db.DryRun || isDirect(db) {
 		return
 	}
 	if db.Error != nil && !errors.Is(db.Error, gorm.ErrRecordNotFound) {
@@ -31,7 +33,7 @@ func (r *routes) compare(db *gorm.DB) {
 			route = r.tables[s.tables[0]]
 		}
 	}
-	if route == nil {
+	if route == nil || r.Compared == nil && route.owner == nil {
 		return
 	}
 	tenant := r.Tenant(db.Statement.Context)
@@ -40,13 +42,16 @@ func (r *routes) compare(db *gorm.DB) {
 		return
 	}
 	args, fixed := freeze(db.Statement.Vars)
-	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") {
+	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") || !route.sampled() {
 		at.end()
 		return
 	}
 	select {
 	case r.comparisons <- struct{}{}:
 	default:
+		if route.owner != nil {
+			route.owner.entity.counted.skipped.Add(1)
+		}
 		at.end()
 		return
 	}
@@ -54,8 +59,24 @@ func (r *routes) compare(db *gorm.DB) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), r.Patience)
 	go func() {
 		defer func() { cancel(); at.end(); <-r.comparisons }()
-		r.Compared(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args))
+		route.told(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args), sideAt(at.Stage))
 	}()
+}
+
+// told tells of a comparison: who asked for it, and the settings pages. These are shown the query without its values and how many
+// rows there were, which says nothing of anybody.
+func (r *tableRoute) told(c Comparison, authority int) {
+	if r.all.Compared != nil {
+		r.all.Compared(c)
+	}
+	if r.owner == nil || c.Err != nil || !c.Equal && r.owner.uncopied.has(authority, c.Tenant) {
+		return // or it is known that a copy waits, which is told otherwise
+	}
+	counted := r.owner.entity.counted
+	counted.agreed(sideOf(authority == 1), c.Tenant, c.Equal)
+	if !c.Equal {
+		counted.sample(models.CutoverSample{At: models.At(time.Now()), Tenant: c.Tenant, What: c.Query, Old: fmt.Sprint(c.Old, " rows"), New: fmt.Sprint(c.New, " rows")})
+	}
 }
 
 // freeze takes values as they are now. It is false if that cannot be done.
@@ -74,28 +95,50 @@ func freeze(vars []any) (args []any, ok bool) {
 	return args, true
 }
 
-// ask compares both sides' answers. They may differ while a write is on its way: so a difference is looked at again.
+// errChanging says that the rows were being changed each time that they were looked at.
+var errChanging = errors.New("the rows changed while they were compared")
+
+// looks are how often two answers that differ are looked at again.
+const looks = 4
+
+// ask compares both sides' answers. They differ while a write is on its way: so a difference has to last while the authority's
+// answer stays what it is.
 func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
-	for attempt := range 3 {
-		var answers [2][]string
-		for _, side := range []int{1 - authority, authority} {
-			var err error
-			if answers[side], err = answer(ctx, r.all.bases[side], c.Query, args); err != nil {
-				c.Err = err
-				return c
-			}
+	var before []string
+	for look := range looks {
+		answers, err := r.both(ctx, c, authority, args)
+		if c.Err = err; err != nil {
+			return c
 		}
 		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
-		if c.Equal {
+		if c.Equal || look == looks-1 && slices.Equal(before, answers[authority]) {
 			return c
 		}
+		before = answers[authority]
 		select {
 		case <-ctx.Done():
+			c.Err = ctx.Err()
 			return c
-		case <-time.After(time.Duration(attempt+1) * 10 * time.Millisecond):
+		case <-time.After(againAfter << look): // a copy may take its time
 		}
 	}
+	c.Err = errChanging
 	return c
+}
+
+// both asks both sides, the authority last.
+func (r *tableRoute) both(ctx context.Context, c Comparison, authority int, args []any) (answers [2][]string, err error) {
+	for _, side := range []int{1 - authority, authority} {
+		began := time.Now()
+		answers[side], err = answer(ctx, r.all.bases[side], c.Query, args)
+		if side != authority {
+			r.asked(side, c.Tenant, began, err)
+		}
+		if err != nil {
+			return answers, err
+		}
+	}
+	return answers, nil
 }
 
 // answer reads rows as text. Where the query leaves their order open, they are sorted.

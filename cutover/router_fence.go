@@ -2,9 +2,9 @@ package cutover
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 )
 
 // Instances do not hear of a new stage at the same moment, and rows that transactions write by condition have no numbers to
@@ -24,30 +24,6 @@ func (s *settled) is(tenant string, side int) bool {
 func (s *settled) on(tenant string, side int) { s.sides.Store(tenant, side) }
 func (s *settled) forget(tenant string)       { s.sides.Delete(tenant) }
 
-// open returns the side whose door is open for a tenant: the authority by its stage, unless somebody follows a newer revision.
-func (r *group) open(ctx context.Context, tenant string, at Location) (side int, err error) {
-	side = sideAt(at.Stage)
-	if r.settled.is(tenant, side) {
-		return side, nil
-	}
-	to, revision := side, at.Revision
-	for range attempts {
-		err = r.change(ctx, tenant, to, revision)
-		if newer, ok := errors.AsType[newerError](err); ok {
-			to, revision = 1-to, newer.revision // where the other instance is, or will be in a moment
-			continue
-		}
-		break
-	}
-	if err != nil {
-		return 0, fmt.Errorf("move %s to its side: %w", r.name, err)
-	}
-	if to == side {
-		r.settled.on(tenant, side)
-	}
-	return to, nil
-}
-
 // attempts is how often a change of sides by another instance is followed at once.
 const attempts = 10
 
@@ -63,37 +39,6 @@ type newerError struct{ revision int64 }
 
 func (newerError) Error() string { return ErrMoved.Error() }
 func (newerError) Unwrap() error { return ErrMoved }
-
-// change opens a side for a tenant, or for all of them, and closes the other before.
-func (r *group) change(ctx context.Context, tenant string, to int, revision int64) error {
-	doors, err := r.doors(ctx, to, tenant)
-	if err != nil {
-		return err
-	}
-	for _, d := range doors {
-		switch {
-		case d.Side == to:
-			continue
-		case d.Revision > revision:
-			return newerError{d.Revision}
-		}
-		if err := r.close(ctx, door{d.Tenant, revision, to}); err != nil {
-			return err
-		}
-		if err := r.drain(ctx, 1-to); err != nil {
-			return err
-		}
-		for _, table := range r.routes {
-			if err := table.sides[to].advance(ctx); err != nil {
-				return err
-			}
-		}
-		if err := r.setDoor(ctx, to, door{d.Tenant, revision, to}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // doors are a tenant's door, or all, as a side knows them. At first the old side is open.
 func (r *group) doors(ctx context.Context, side int, tenant string) (doors []door, err error) {
@@ -172,7 +117,8 @@ func (r *group) drain(ctx context.Context, from int) error {
 func (r *tableRoute) drain(ctx context.Context, from int) error {
 	for after := int64(0); ; {
 		var marks []Mark
-		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? ORDER BY serial LIMIT 1000", r.marks, after).Scan(&marks).Error
+		err := DB(ctx, r.sides[from].db).Raw("SELECT row_key AS key, serial FROM cutover_marks WHERE entity = ? AND serial > ? AND substr(row_key, 1, ?) = ? ORDER BY serial LIMIT ?",
+			r.marks, after, utf8.RuneCountInString(r.sides[from].prefix), r.sides[from].prefix, drainSome).Scan(&marks).Error
 		if err != nil || len(marks) == 0 {
 			return err
 		}
@@ -184,29 +130,4 @@ func (r *tableRoute) drain(ctx context.Context, from int) error {
 			return err
 		}
 	}
-}
-
-// follow takes all tenants that are known to the side of their stage, before anybody waits for it.
-func (r *group) follow(ctx context.Context) error {
-	doors, err := r.doors(ctx, 0, "")
-	if err != nil {
-		return err
-	}
-	for _, d := range doors {
-		at, err := r.entity.Locate(ctx, d.Tenant, false)
-		if errors.Is(err, ErrManyStages) || errors.Is(err, ErrUnknownTenant) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if at.Moving {
-			_, err = r.open(ctx, d.Tenant, at)
-		}
-		at.end()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

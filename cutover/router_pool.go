@@ -36,11 +36,12 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	if p.routes.write(s) != nil {
 		return p.execInTransaction(ctx, query, args)
 	}
-	side, err := p.routes.locate(ctx, p.routes.Tenant(ctx), s)
+	tenant := p.routes.Tenant(ctx)
+	side, err := p.routes.locate(ctx, tenant, s)
 	if err != nil {
 		return nil, err
 	}
-	return p.routes.bases[side].ExecContext(ctx, query, args...)
+	return p.routes.exec(ctx, side, tenant, p.routes.bases[side], s, query, args)
 }
 
 // write is the first table that a statement which is more than a question names, if it is routed.
@@ -80,21 +81,23 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	} else if moving {
 		return nil, fmt.Errorf("%s %v outside of a transaction: %w", s.verb, s.tables, ErrNotFollowed)
 	}
-	side, err := p.routes.locate(ctx, p.routes.Tenant(ctx), s)
+	tenant := p.routes.Tenant(ctx)
+	side, err := p.routes.locate(ctx, tenant, s)
 	if err != nil {
 		return nil, err
 	}
-	return p.routes.bases[side].QueryContext(ctx, query, args...)
+	return p.routes.query(ctx, side, tenant, p.routes.bases[side], s, query, args)
 }
 
 func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s := p.routes.read(query)
 	moving, err := p.routes.moving(ctx, s)
-	side, other := p.routes.locate(ctx, p.routes.Tenant(ctx), s)
+	tenant := p.routes.Tenant(ctx)
+	side, other := p.routes.locate(ctx, tenant, s)
 	if err != nil || other != nil || moving {
 		return refused(p.base)
 	}
-	return p.routes.bases[side].QueryRowContext(ctx, query, args...)
+	return p.routes.queryRow(ctx, side, tenant, p.routes.bases[side], s, query, args)
 }
 
 // refused is a row whose Scan fails. Only a context can make one; the reason is told by the callback before.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -51,12 +52,14 @@ func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 		return nil, err
 	}
 	if followed == nil {
-		return conn.ExecContext(ctx, query, args...)
+		return t.routes.exec(ctx, t.sideOf(conn), t.tenant, conn, s, query, args)
 	}
 	if s.several || s.returning || followed.renames(s, query) {
 		return nil, fmt.Errorf("%s %v: %w", s.verb, s.tables, ErrNotFollowed)
 	}
+	began := time.Now()
 	keys, err := followed.returning(ctx, conn, t.side, query, args)
+	followed.wrote(t.side, t.tenant, began, err)
 	if err != nil {
 		return nil, err
 	}
@@ -100,15 +103,24 @@ func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 	if followed != nil && ctx.Value(collected{}) == nil {
 		return nil, fmt.Errorf("%s %v that returns rows: %w", s.verb, s.tables, ErrNotFollowed)
 	}
-	return conn.QueryContext(ctx, query, args...)
+	return t.routes.query(ctx, t.sideOf(conn), t.tenant, conn, s, query, args)
+}
+
+// sideOf is the side of a connection that prepare has found.
+func (t *tx) sideOf(conn gorm.ConnPool) int {
+	if conn == t.conn {
+		return t.side
+	}
+	return 1 - t.side
 }
 
 func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	conn, followed, err := t.prepare(ctx, t.routes.read(query))
+	s := t.routes.read(query)
+	conn, followed, err := t.prepare(ctx, s)
 	if err != nil || followed != nil {
 		return refused(t.routes.bases[0])
 	}
-	return conn.QueryRowContext(ctx, query, args...)
+	return t.routes.queryRow(ctx, t.sideOf(conn), t.tenant, conn, s, query, args)
 }
 
 // prepare finds the connection for a statement, and the table whose rows it writes if they have to be followed.
@@ -152,9 +164,7 @@ func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
 	if t.conn == nil && t.routes.New.Name() == "sqlite" {
 		// Inside the transaction, which will hold the whole database, no entity could change its side.
 		for table := range t.routes.tables {
-			if _, err := t.routes.tableSide(ctx, t.tenant, table, false); err != nil && !errors.Is(err, ErrManyStages) {
-				return nil, err
-			}
+			_, _ = t.routes.tableSide(ctx, t.tenant, table, false) // if the transaction uses it, it is told why that does not work
 		}
 	}
 	side, err := t.locate(ctx, s)
@@ -329,15 +339,16 @@ func (t *tx) Commit() error {
 		return nil
 	}
 	defer t.end()
-	if err := t.conn.(gorm.TxCommitter).Commit(); err != nil {
-		return err
-	}
+	err := t.conn.(gorm.TxCommitter).Commit()
 	for route, used := range t.entered {
-		if used.at.Stage.Both() && len(used.marked) > 0 {
-			route.copyNow(t.ctx, t.side, used.marked)
+		if len(used.marked) == 0 {
+			continue
+		}
+		if err != nil || !used.at.Stage.Both() || !route.copyNow(t.ctx, t.side, t.tenant, used.marked) {
+			route.uncopied(t.side, t.tenant) // it may have been committed, although that was not confirmed
 		}
 	}
-	return nil
+	return err
 }
 
 // Rollback undoes everything.

@@ -27,7 +27,9 @@ func (c *Cutover) repairs(ctx context.Context, m *member) {
 		m.mu.Lock()
 		m.waiting.queue, m.waiting.oldest = queue, oldest
 		m.mu.Unlock()
-		switch {
+		switch t, ok := m.moved.(*Tables); {
+		case ok && t.waits():
+			return pressing, err
 		case n == repairSome:
 			return much, err
 		case queue > 0:
@@ -41,9 +43,10 @@ func (c *Cutover) repairs(ctx context.Context, m *member) {
 type waits int
 
 const (
-	nothing waits = iota
-	little        // to be looked at soon
-	much          // to be done at once
+	nothing  waits = iota
+	little         // to be looked at soon
+	much           // to be done at once
+	pressing       // to be looked at soon, even after errors: a side may only just have come back
 )
 
 // again does something over and over: at once while there is more of it, soon while something waits, and more and more
@@ -57,10 +60,12 @@ func (c *Cutover) again(ctx context.Context, m *member, what string, do func(ctx
 		if err == nil {
 			failures = 0
 		}
-		if quiet++; left != nothing {
+		if quiet++; left == little || left == much {
 			quiet = 0
 		}
 		switch {
+		case left == pressing:
+			pause = min(busyPause<<min(quiet, 10), quietPause)
 		case err != nil:
 			pause = min(busyPause<<min(failures, 10), worstPause)
 			failures++

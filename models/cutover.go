@@ -19,6 +19,11 @@ type CutoverStats struct {
 	Unjournaled int64            `json:"unjournaled,omitzero"` // writes made while the journal could not be reached
 	Problem     string           `json:"problem,omitempty"`    // why the entity cannot be used; empty: it can
 	Stages      map[string]int64 `json:"stages,omitempty"`     // calls by stage
+
+	// UncopiedOld and UncopiedNew name tenants of whom this instance may have written rows to that side alone, through a
+	// Router; "*" stands for any.
+	UncopiedOld []string `json:"uncopied_old,omitempty"`
+	UncopiedNew []string `json:"uncopied_new,omitempty"`
 }
 
 // CutoverSide is how one side did.

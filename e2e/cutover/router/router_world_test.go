@@ -112,17 +112,23 @@ func newWorld(t testing.TB, empty func() *gorm.DB, options ...func(*cutover.Rout
 	w := &world{t: t, db: empty(), fresh: empty(), clients: &places{name: "clients", stages: map[string]ruleset.Stage{}}, comparisons: make(chan cutover.Comparison, 100)}
 	for _, side := range []*gorm.DB{w.db, w.fresh} {
 		must(t, cutover.GORM(side).Prepare(t.Context()))
-		id, when := "INTEGER PRIMARY KEY AUTOINCREMENT", "DATETIME"
-		if side.Name() == "postgres" {
-			id, when = "BIGSERIAL PRIMARY KEY", "TIMESTAMPTZ"
-		}
-		for _, table := range []string{fmt.Sprintf(clientsSQL, id, when), notesSQL, countriesSQL} {
-			must(t, side.Exec(table).Error)
-		}
+		makeTables(t, side)
 	}
 	w.old = w.db.Session(&gorm.Session{NewDB: true}).Set("cutover:directly", true).Session(&gorm.Session{})
 	w.router(w.db, w.clients, options...)
 	return w
+}
+
+// makeTables makes the host's tables on a side.
+func makeTables(t testing.TB, side *gorm.DB) {
+	t.Helper()
+	id, when := "INTEGER PRIMARY KEY AUTOINCREMENT", "DATETIME"
+	if side.Name() == "postgres" {
+		id, when = "BIGSERIAL PRIMARY KEY", "TIMESTAMPTZ"
+	}
+	for _, table := range []string{fmt.Sprintf(clientsSQL, id, when), notesSQL, countriesSQL} {
+		must(t, side.Exec(table).Error)
+	}
 }
 
 func (w *world) router(db *gorm.DB, entity cutover.Located, options ...func(*cutover.Router)) {
