@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -72,11 +71,10 @@ func (t *Telemetry) watch(ctx context.Context, environment string, s streams) (*
 	if t.Traces == "" {
 		return w, nil
 	}
-	traces, err := t.provider(ctx, environment)
+	traces, err := t.provider(ctx, environment, s)
 	if err != nil {
 		return nil, errors.Join(err, w.stop())
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Warn("traces could not be sent", "error", err) }))
 	w.hooks = telemetry.Join(w.hooks, flagtraces.Hooks(traces))
 	w.request = otelgin.Middleware("", otelgin.WithTracerProvider(traces), otelgin.WithPropagators(propagation.TraceContext{}), otelgin.WithGinFilter(mayBeTraced))
 	w.close = func() {
@@ -92,7 +90,7 @@ func (t *Telemetry) watch(ctx context.Context, environment string, s streams) (*
 // lastTraces is how long an end waits for a collector.
 const lastTraces = 3 * time.Second
 
-func (t *Telemetry) provider(ctx context.Context, environment string) (*trace.TracerProvider, error) {
+func (t *Telemetry) provider(ctx context.Context, environment string, s streams) (*trace.TracerProvider, error) {
 	endpoint, err := url.JoinPath(t.Traces, "v1/traces")
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
@@ -107,7 +105,28 @@ func (t *Telemetry) provider(ctx context.Context, environment string) (*trace.Tr
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	return trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(about)), nil
+	return trace.NewTracerProvider(trace.WithBatcher(&patientExporter{SpanExporter: exporter, log: s.log}), trace.WithResource(about)), nil
+}
+
+// patientExporter logs when a collector is away and when it is back, rather than every few seconds in between. It is called
+// by one goroutine at a time.
+type patientExporter struct {
+	trace.SpanExporter
+	log  *slog.Logger
+	away bool
+}
+
+// ExportSpans satisfies trace.SpanExporter. What cannot be sent is dropped: traces must not fill the memory.
+func (e *patientExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	switch {
+	case err != nil && !e.away:
+		e.log.Warn("traces could not be sent and are dropped; sending goes on", "error", err)
+	case err == nil && e.away:
+		e.log.Info("traces are sent again")
+	}
+	e.away = err != nil
+	return nil // it is told
 }
 
 // mayBeTraced leaves out files, which tell nothing, and one-time links, whose path is a secret.
