@@ -106,8 +106,8 @@ func TestTheCommandServesMetricsAndSendsTraces(t *testing.T) {
 	for range 3 {
 		ann.opens("/")
 	}
-	if links := s.firstLink(t); len(links) > 0 {
-		if _, err := s.get(strings.TrimPrefix(links[0], s.url)); err != nil {
+	if links := s.firstLink(t); links != nil {
+		if _, err := s.get(strings.TrimPrefix(links[1], s.url)); err != nil {
 			t.Fatal(err)
 		}
 	}
