@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/service"
+	"github.com/toprent/flags/telemetry"
 )
 
 // told is what of all that happened is stored, and what is on its way.
@@ -82,7 +84,7 @@ func (r *Recorder) flush(ctx context.Context, last bool) error {
 		if t.sending == nil {
 			return nil
 		}
-		if _, err := r.store.RecordBatch(ctx, *t.sending); err != nil {
+		if err := r.send(ctx, *t.sending); err != nil {
 			t.errors.Add(1)
 			return err
 		}
@@ -94,6 +96,15 @@ func (r *Recorder) flush(ctx context.Context, last bool) error {
 			return nil
 		}
 	}
+}
+
+func (r *Recorder) send(ctx context.Context, b models.Batch) error {
+	ctx, end := r.Telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Flush, Name: "events"})
+	_, err := r.store.RecordBatch(ctx, b)
+	if end != nil {
+		end(err, slog.Int64(telemetry.Rows, int64(len(b.Events)+len(b.Checks))))
+	}
+	return err
 }
 
 // more reports whether a whole batch waits.

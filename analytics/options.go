@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/telemetry"
 )
 
 // Options are all optional.
@@ -40,6 +41,9 @@ type Options struct {
 
 	// Host names the machine; defaults to its host name.
 	Host string
+
+	// Telemetry is told of each flush; see package telemetry. Defaults to none.
+	Telemetry telemetry.Hooks
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger

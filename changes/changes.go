@@ -16,6 +16,7 @@ import (
 	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/telemetry"
 )
 
 // Changes publishes to one database. It is safe for concurrent use.
@@ -36,6 +37,9 @@ type Options struct {
 	// request is applied, so that the approval of somebody who has lost the role since counts no more. Without it, who
 	// approved once has approved.
 	MayApprove func(ctx context.Context, person, environment string) (bool, error)
+
+	// Telemetry hears of every change that is tried, and of the revisions that it makes. Defaults to none.
+	Telemetry telemetry.Hooks
 }
 
 // New makes the writing side of a database. At most one Options is looked at.
@@ -125,8 +129,14 @@ func checkNamesAndReason(author, reason string) error {
 }
 
 // write runs one transaction, and says so when the database could not be reached.
-func (c *Changes) write(ctx context.Context, doing string, do func(*models.Tx) error) error {
-	err := c.store.Write(ctx, do)
+func (c *Changes) write(ctx context.Context, doing string, do func(*models.Tx) error) (err error) {
+	ctx, end := c.options.Telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Change, Name: doing})
+	if end != nil {
+		work := watched{do: do}
+		do = work.run
+		defer func() { work.tell(end, err) }()
+	}
+	err = c.store.Write(ctx, do)
 	if models.Unavailable(err) {
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 	}

@@ -25,7 +25,9 @@ func (t *Tables) untold(tenants bool, turn int64) ([]models.CutoverAgreement, fu
 }
 
 // Prune forgets the numbers by which copies kept out of each other's way.
-func (t *Tables) Prune(ctx context.Context, idle time.Duration) error { return t.entity.Prune(ctx, idle) }
+func (t *Tables) Prune(ctx context.Context, idle time.Duration) error {
+	return t.entity.Prune(ctx, idle)
+}
 
 // copyRows copies rows from one side to the other. A Router's writes have no numbers, so nothing but marks tells which
 // side has what is newer: a row that is marked on the other side too is copied from its authority, and one whose mark another

@@ -18,6 +18,7 @@ import (
 	"github.com/toprent/flags/internal/noted"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/telemetry"
 )
 
 // Options are all optional.
@@ -31,6 +32,9 @@ type Options struct {
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+
+	// Telemetry hears of flushes, as of those of a queue named directory. Defaults to none.
+	Telemetry telemetry.Hooks
 }
 
 // again is after how long somebody who is there all the time is written anew, so that it is known when they were seen.
@@ -46,6 +50,7 @@ type Directory struct {
 	attributes []string // sorted
 	flush      time.Duration
 	log        *slog.Logger
+	telemetry  telemetry.Hooks
 
 	seed    maphash.Seed
 	clock   atomic.Int64 // Unix seconds, as of the last flush: asking the time would cost more than all the rest
@@ -76,7 +81,7 @@ func New(store *models.Store, options Options) *Directory {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	d := &Directory{store: store, attributes: slices.Compact(slices.Sorted(slices.Values(options.Attributes))), flush: options.Flush, log: options.Logger,
+	d := &Directory{store: store, attributes: slices.Compact(slices.Sorted(slices.Values(options.Attributes))), flush: options.Flush, log: options.Logger, telemetry: options.Telemetry,
 		seed: maphash.MakeSeed(), noted: noted.New(1 << 17), pending: map[pendingKey]models.DirectorySubject{}, minted: map[mintedKey]int64{}, looks: map[string]*look{}}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.clock.Store(time.Now().Unix())

@@ -3,11 +3,13 @@ package directory
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/telemetry"
 )
 
 // lastFlush is how long the flush at the end may take.
@@ -65,7 +67,7 @@ func (d *Directory) flushLogged(ctx context.Context) {
 }
 
 // Flush stores what was seen since the last one. What cannot be stored now waits for the next.
-func (d *Directory) Flush(ctx context.Context) error {
+func (d *Directory) Flush(ctx context.Context) (failed error) {
 	d.storing.Lock()
 	defer d.storing.Unlock()
 	d.clock.Store(time.Now().Unix())
@@ -74,7 +76,12 @@ func (d *Directory) Flush(ctx context.Context) error {
 	d.pending, d.minted = map[pendingKey]models.DirectorySubject{}, map[mintedKey]int64{}
 	d.mu.Unlock()
 
-	var failed error
+	if len(pending) > 0 || len(minted) > 0 {
+		var end telemetry.End
+		if ctx, end = d.telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Flush, Name: "directory"}); end != nil {
+			defer func() { end(failed, slog.Int64(telemetry.Rows, int64(len(pending)))) }()
+		}
+	}
 	for environment, b := range batches(pending, minted) {
 		if err := d.store.RecordMinted(ctx, environment, b.minted); err != nil {
 			failed = cmp.Or(failed, err)

@@ -84,6 +84,8 @@ var unwanted = map[string]string{
 	"github.com/coreos/go-oidc":     "sign-in",
 	"github.com/alecthomas/kong":    "the command line",
 	"github.com/prometheus/":        "metrics",
+	"google.golang.org/grpc":        "tracing's",
+	"github.com/grpc-ecosystem/":    "tracing's",
 	"github.com/open-feature/":      "OpenFeature",
 	"github.com/andybalholm/":       "brotli",
 	"github.com/google/pprof":       "profiles",

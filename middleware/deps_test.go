@@ -22,7 +22,7 @@ func reached(t *testing.T, pkg string) []string {
 }
 
 func TestTheMiddlewareReachesNoDatabaseAndNoBuildTool(t *testing.T) {
-	heavy := regexp.MustCompile(`gorm|esbuild|pgx|lib/pq|sqlite|mysql|goose|chromedp|kong|gonum|rapid|` +
+	heavy := regexp.MustCompile(`gorm|esbuild|pgx|lib/pq|sqlite|mysql|goose|chromedp|kong|gonum|rapid|prometheus|opentelemetry|` +
 		`toprent/flags/(models|changes|directory|handlers|views|migrations|flagtest|e2e|internal)`)
 	for _, pkg := range reached(t, "github.com/toprent/flags/middleware") {
 		if heavy.MatchString(pkg) {

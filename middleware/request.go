@@ -111,11 +111,8 @@ func (r *request) valuesNow(c *gin.Context) ruleset.Values {
 		if m := r.middleware; m.Directory != nil && (r.subject.User != "" || r.subject.Tenant != "") {
 			m.Directory.Saw(m.Flags.Environment(), r.subject)
 		}
-		if r.returning && (r.known || r.subject.User != "") { // who brings a pin alone is another visitor each time
-			r.values = r.view.CachedValues(r.subject, r.at)
-		} else {
-			r.values = r.view.Values(r.subject, r.at)
-		}
+		again := r.returning && (r.known || r.subject.User != "") // who brings a pin alone is another visitor each time
+		r.values = r.view.ValuesFor(c.Request.Context(), r.subject, r.at, again)
 		if r.middleware.Recorder != nil {
 			r.values = r.values.Noting(&r.reads)
 		}

@@ -78,10 +78,14 @@ func (r reader) NewestWithin(ctx context.Context, environment string, after, unt
 	return rows, len(rows) == 0 || rows[0].PublishedAt.After(after), nil
 }
 
+// Made gives the revisions that the transaction has added so far.
+func (tx *Tx) Made() []Revision { return tx.made }
+
 // AddRevision adds a revision.
 func (tx *Tx) AddRevision(ctx context.Context, revision Revision) error {
 	if err := tx.with(ctx).Create(&revision).Error; err != nil {
 		return fmt.Errorf("add revision %d of %q: %w", revision.Number, revision.Environment, err)
 	}
+	tx.made = append(tx.made, revision)
 	return nil
 }

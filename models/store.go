@@ -103,7 +103,7 @@ func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
 	}
 	tx := &Tx{reader: reader{backend: s.backend}}
 	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		tx.db, tx.announced, tx.last = db, nil, nil
+		tx.db, tx.announced, tx.last, tx.made = db, nil, nil, nil
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -142,6 +142,7 @@ type Tx struct {
 	reader
 	announced []string
 	last      []func() error
+	made      []Revision
 }
 
 // AtEnd has do run behind everything else in the transaction, in the order of the calls: for a lock that everybody

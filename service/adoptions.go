@@ -18,6 +18,14 @@ type Adoption struct {
 	From   int64      `json:"from"`   // the number of the revision that was the newest here before; -1: none
 	To     ruleset.ID `json:"to"`
 	At     time.Time  `json:"at"` // by the source's clock
+
+	// Lag is how long the instance served what was no longer the newest: since the revision was published. Where several
+	// came at once it is counted from when the source last answered, which is at most too long, since it is not known
+	// here when the first of them was published. It is above 0, except for what a process begins with and where the source was set back.
+	Lag time.Duration `json:"lag"`
+
+	// Kills reports whether a flag was killed that was not in the revision before.
+	Kills bool `json:"kills"`
 }
 
 // adoptions are the last that happened.
@@ -28,14 +36,15 @@ type adoptions struct {
 	told   chan struct{} // holds one at most: more would say the same
 }
 
-func (a *adoptions) add(from int64, to ruleset.ID, at time.Time) {
+func (a *adoptions) add(adopted Adoption) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.serial++
+	adopted.Serial = a.serial
 	if len(a.last) == maxAdoptions {
 		a.last = slices.Delete(a.last, 0, 1)
 	}
-	a.last = append(a.last, Adoption{a.serial, from, to, at})
+	a.last = append(a.last, adopted)
 	select {
 	case a.told <- struct{}{}:
 	default: // told already

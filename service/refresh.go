@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/telemetry"
 )
 
 const (
@@ -36,18 +37,23 @@ func (s *FeatureFlagService) start(ctx context.Context) {
 		return
 	}
 	if s.state.CompareAndSwap(nil, st) { // else the source has answered after all, to a ctx that was done
-		s.adopted.add(-1, st.head.ID, s.Now())
+		s.adopted.add(Adoption{From: -1, To: st.head.ID, At: s.Now()})
 		s.log.Warn("flags: the last good revision is served from disk", "environment", s.environment, "revision", st.head.Number, "published", st.head.PublishedAt, "error", err)
 	}
 }
 
 // refreshForAll refreshes for everybody who waits, so it depends on no caller's context, but ends when Run has to.
-func (s *FeatureFlagService) refreshForAll() error {
+func (s *FeatureFlagService) refreshForAll() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sourceTimeout)
 	defer cancel()
 	running := s.isRunning()
 	defer context.AfterFunc(running, cancel)()
-	err := s.refreshOrPanic(ctx)
+	ctx, end := s.telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Refresh})
+	if end != nil {
+		before := s.state.Load()
+		defer func() { s.endRefresh(end, before, err) }()
+	}
+	err = s.refreshOrPanic(ctx)
 	if err == nil || running.Err() == nil { // an end is no outage
 		s.noteRefresh(err)
 	}
@@ -98,12 +104,11 @@ func (s *FeatureFlagService) refresh(ctx context.Context) error {
 
 // noteAdoption keeps when the state became the one that is served: just now.
 func (s *FeatureFlagService) noteAdoption(old, st *state) {
-	from := int64(-1)
-	if old != nil {
-		from = old.head.Number
-	}
-	if old == nil || old.head.ID != st.head.ID {
-		s.adopted.add(from, st.head.ID, s.Now())
+	switch {
+	case old == nil:
+		s.adopted.add(Adoption{From: -1, To: st.head.ID, At: s.Now()})
+	case old.head.ID != st.head.ID:
+		s.adopted.add(s.adoption(old, st))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/telemetry"
 )
 
 // Config says what a FeatureFlagService reads and how it behaves.
@@ -27,6 +28,7 @@ type Config struct {
 	CacheSize int              // how many subjects' values are kept for a minute; defaults to 20,000; negative keeps none
 	Logger    *slog.Logger     // defaults to slog.Default()
 	Clock     func() time.Time // the instance's clock, corrected by the source's; defaults to time.Now
+	Telemetry telemetry.Hooks  // hears of evaluations and refreshes; defaults to none
 }
 
 // FeatureFlagService answers what flags are for whom. It is safe for concurrent use.
@@ -38,6 +40,7 @@ type FeatureFlagService struct {
 	poll        time.Duration
 	log         *slog.Logger
 	clock       func() time.Time
+	telemetry   telemetry.Hooks
 
 	state  atomic.Pointer[state]
 	offset atomic.Int64 // nanoseconds to add to the clock, to have the source's
@@ -83,6 +86,7 @@ func New(ctx context.Context, config Config) (*FeatureFlagService, error) {
 		poll:        orDefault(config.Poll, 5*time.Second),
 		log:         config.Logger,
 		clock:       config.Clock,
+		telemetry:   config.Telemetry,
 		values:      newValueCache(orDefault(config.CacheSize, 20_000)),
 		byID:        newSubjectCache(),
 		hints:       make(chan struct{}, 1),
@@ -127,6 +131,6 @@ func (s *FeatureFlagService) Now() time.Time {
 
 // Values evaluates all flags of the newest revision for a subject. It is for code without a request, such as jobs;
 // handlers ask the middleware, which keeps to what the session has pinned.
-func (s *FeatureFlagService) Values(_ context.Context, subject ruleset.Subject) ruleset.Values {
-	return s.Newest().Values(subject, s.Now())
+func (s *FeatureFlagService) Values(ctx context.Context, subject ruleset.Subject) ruleset.Values {
+	return s.Newest().ValuesFor(ctx, subject, s.Now(), false)
 }

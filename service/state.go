@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
@@ -143,32 +144,31 @@ func (v View) revision() *ruleset.Revision { return v.rules.under(v.state.newest
 // Values evaluates all flags for a subject at the pinned time, to 10 seconds. A subject that [ruleset.Subject.Check]
 // refuses is counted and evaluated as anonymous.
 func (v View) Values(subject ruleset.Subject, at time.Time) ruleset.Values {
-	if v.IsZero() {
-		return ruleset.Values{}
-	}
-	if err := subject.Check(); err != nil {
-		subject = v.service.anonymous(err)
-	}
-	return v.service.tally.add(v.revision().Evaluate(subject, grain(at)))
+	return v.ValuesFor(context.Background(), subject, at, false)
 }
 
 // CachedValues is Values for a subject that is likely to come again within a minute.
 func (v View) CachedValues(subject ruleset.Subject, at time.Time) ruleset.Values {
-	if v.IsZero() {
-		return ruleset.Values{}
-	}
+	return v.ValuesFor(context.Background(), subject, at, true)
+}
+
+// decide evaluates all flags, unless the subject comes again and its values are known.
+func (v View) decide(subject ruleset.Subject, at time.Time, again bool) (values ruleset.Values, cached bool) {
 	// Before the cache: what makes a subject wrong need not be among what rules read, and so in the key.
 	if err := subject.Check(); err != nil {
 		subject = v.service.anonymous(err)
 	}
+	if !again {
+		return v.service.tally.add(v.revision().Evaluate(subject, grain(at))), false
+	}
 	var buffer [512]byte
 	key := v.appendKey(buffer[:0], &subject, at)
 	if values, ok := v.service.values.get(key); ok {
-		return v.service.tally.add(values)
+		return v.service.tally.add(values), true
 	}
-	values := v.revision().Evaluate(subject, grain(at))
+	values = v.revision().Evaluate(subject, grain(at))
 	v.service.values.put(key, values)
-	return v.service.tally.add(values)
+	return v.service.tally.add(values), false
 }
 
 // Explain says how a value comes about.

@@ -58,7 +58,7 @@ func (s *FeatureFlagService) OnPlanChanged(hear func(tenant, from, to string)) {
 }
 
 func (s *FeatureFlagService) valuesByID(ctx context.Context, userID string) ruleset.Values {
-	return s.Newest().CachedValues(s.subjectByID(ctx, userID), s.Now())
+	return s.Newest().ValuesFor(ctx, s.subjectByID(ctx, userID), s.Now(), true)
 }
 
 func (s *FeatureFlagService) subjectByID(ctx context.Context, userID string) ruleset.Subject {

@@ -31,6 +31,7 @@ import (
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
 	"github.com/toprent/flags/service"
+	"github.com/toprent/flags/telemetry"
 )
 
 // Person is who is asking, with a role in each environment.
@@ -126,6 +127,9 @@ type Config struct {
 	// beside these pages is given, whose service is Flags. Without it there are no previews.
 	Preview *middleware.Preview
 
+	// Telemetry hears of every change that is made on the pages. Defaults to none.
+	Telemetry telemetry.Hooks
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -174,7 +178,7 @@ func New(config Config) (*Settings, error) {
 	s := &Settings{app: &shell.App{
 		Audit: log, Address: addressOf(config),
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
-		Store: config.Store, Changes: changes.New(config.Store, changes.Options{AuditKey: config.AuditKey, MayApprove: mayApprove(config.RoleOf)}),
+		Store: config.Store, Changes: changes.New(config.Store, changes.Options{AuditKey: config.AuditKey, MayApprove: mayApprove(config.RoleOf), Telemetry: config.Telemetry}),
 		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory,
 		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/toprent/flags/telemetry"
 )
 
 // commands are the command's words, with the settings that all of them share.
@@ -38,8 +40,9 @@ type commands struct {
 
 // streams are where a command reads and writes.
 type streams struct {
-	out, err io.Writer
-	log      *slog.Logger
+	out, err  io.Writer
+	log       *slog.Logger
+	telemetry telemetry.Hooks // hears of what the command does
 }
 
 // Main runs the command line and returns the exit code: 0 if all went well, 1 if the command failed or was

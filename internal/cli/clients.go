@@ -52,6 +52,7 @@ func (s *Settings) clients(ctx context.Context, store *models.Store, flags *serv
 		closing()
 		return nil, nil, err
 	}
+	options.Telemetry = streams.telemetry
 	change := changes.New(store, options)
 	clients, err := sample.NewClients(ctx, sample.ClientsConfig{Old: old, New: moved, Prepare: prepare, Flags: flags, Store: store, Logger: streams.log,
 		StepBack: func(ctx context.Context, s cutover.StepBack) error {

@@ -31,9 +31,15 @@ type serve struct{}
 func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	listener, err := net.Listen("tcp", settings.Listen)
 	if err != nil {
-		return cannotListen(settings.Listen, err)
+		return cannotListen("LISTEN", settings.Listen, err)
 	}
 	defer listener.Close()
+	watch, err := settings.watch(ctx, settings.Environment, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watch.stop() }() // there is nobody left to tell
+	s.telemetry = watch.hooks
 	keys, err := settings.sessionKeys()
 	if err != nil {
 		return err
@@ -47,6 +53,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
+	background.Go(func() { watch.serve(ctx, s) })
 	accounts, err := settings.accounts(store)
 	if err != nil {
 		return err
@@ -56,6 +63,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	if err != nil {
 		return err
 	}
+	watch.metrics.Watch(flags)
 	gin.SetMode(gin.ReleaseMode)
 	clients, closeClients, err := settings.clients(ctx, store, flags, s)
 	if err != nil {
@@ -65,7 +73,7 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	defer background.Wait() // before their databases are closed
 	defer cancel()
 	background.Go(func() { _ = clients.Run(ctx) })
-	site, err := cmd.site(ctx, settings.site(listener), store, flags, clients, accounts, keys, &background, settings, s)
+	site, err := cmd.site(ctx, settings.site(listener), store, flags, clients, accounts, keys, watch, &background, settings, s)
 	if err != nil {
 		return err
 	}
@@ -80,11 +88,13 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 }
 
 // site is the sample site with the settings pages beside it.
-func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
-	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log})
-	recorder := analytics.New(store, flags, analytics.Options{Logger: s.log})
+func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, watch *watching, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
+	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log, Telemetry: s.telemetry})
+	recorder := analytics.New(store, flags, analytics.Options{Telemetry: s.telemetry, Logger: s.log})
+	watch.metrics.WatchDirectory(seen)
+	watch.metrics.WatchQueue("events", recorder)
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
-	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Logger: s.log}
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Telemetry: s.telemetry, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
 	if err := cfg.applyAudit(&config); err != nil {
 		return nil, err
@@ -97,7 +107,7 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 		return nil, err
 	}
 	site, err := sample.New(sample.Config{Store: store, Flags: flags, Clients: clients, Keys: keys, Secure: cfg.secure(), Logger: s.log,
-		Directory: seen, Recorder: recorder, Preview: looking, Settings: pages.Mount, SettingsPath: settingsPath})
+		Directory: seen, Recorder: recorder, Preview: looking, Trace: watch.request, Settings: pages.Mount, SettingsPath: settingsPath})
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +140,7 @@ func (cmd serve) follow(ctx context.Context, store *models.Store, background *sy
 		LastGood:    settings.lastGoodFile(),
 		Subjects:    sample.Subjects{Store: store},
 		Logger:      s.log,
+		Telemetry:   s.telemetry,
 	})
 	if err != nil {
 		return nil, false, err
@@ -151,11 +162,11 @@ func startTimeout(down error) time.Duration {
 	return 10 * time.Second
 }
 
-func cannotListen(address string, err error) error {
+func cannotListen(setting, address string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("LISTEN=%s: something else is running there: end it, or choose another port: %w", address, err)
+		return fmt.Errorf("%s=%s: something else is running there: end it, or choose another port: %w", setting, address, err)
 	}
-	return fmt.Errorf("LISTEN=%s: %w", address, err)
+	return fmt.Errorf("%s=%s: %w", setting, address, err)
 }
 
 // prepare migrates, and fills an empty database.

@@ -32,6 +32,7 @@ type Settings struct {
 	Access
 	Alerts
 	Auditing
+	Telemetry
 }
 
 // check refuses a wrong setting with the reason.
@@ -45,10 +46,10 @@ func (s *Settings) check(command string) error {
 	if command != "serve" {
 		return nil
 	}
-	if err := checkAddress(s.Listen); err != nil {
+	if err := checkAddress("LISTEN", s.Listen); err != nil {
 		return err
 	}
-	if err := errors.Join(s.Access.check(), s.Alerts.check(), s.Auditing.check()); err != nil {
+	if err := errors.Join(s.Access.check(), s.Alerts.check(), s.Auditing.check(), s.Telemetry.check()); err != nil {
 		return err
 	}
 	_, err := s.keys()
@@ -68,13 +69,13 @@ func (s *Settings) fills() bool {
 	return s.Sample == "yes" || s.Sample == "auto" && s.Environment == "development"
 }
 
-func checkAddress(listen string) error {
+func checkAddress(setting, listen string) error {
 	_, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return fmt.Errorf("LISTEN=%q: use HOST:PORT, such as 127.0.0.1:8080", listen)
+		return fmt.Errorf("%s=%q: use HOST:PORT, such as 127.0.0.1:8080", setting, listen)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("LISTEN=%q: the port must be a number from 0 to 65535", listen)
+		return fmt.Errorf("%s=%q: the port must be a number from 0 to 65535", setting, listen)
 	}
 	return nil
 }

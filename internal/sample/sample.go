@@ -42,6 +42,8 @@ type Config struct {
 	Recorder  middleware.Recorder  // hears what was shown; optional
 	Preview   *middleware.Preview  // shows variants and drafts in one browser; optional
 
+	Trace gin.HandlerFunc // traces requests; optional
+
 	Settings     func(*gin.RouterGroup) error // mounts the settings pages; optional
 	SettingsPath string                       // where
 }
@@ -82,7 +84,11 @@ func New(config Config) (http.Handler, error) {
 	if err := r.SetTrustedProxies(nil); err != nil {
 		return nil, err
 	}
-	r.Use(recovery(config.Logger), health.Middleware(config.Flags, config.Clients.Ready), gzip.Gzip(gzip.DefaultCompression))
+	r.Use(recovery(config.Logger), health.Middleware(config.Flags, config.Clients.Ready))
+	if config.Trace != nil {
+		r.Use(config.Trace)
+	}
+	r.Use(gzip.Gzip(gzip.DefaultCompression))
 	if config.Settings != nil {
 		// Before what follows: the settings pages have their own policy, and are no pages whose visitors have flags.
 		if err := config.Settings(r.Group(config.SettingsPath)); err != nil {
