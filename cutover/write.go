@@ -246,7 +246,7 @@ func (w *write[Q, R, C, V]) second(ctx context.Context, lagging bool) error {
 // end resolves the change or leaves it to be repaired. An unreachable journal is no matter: the lease expires, and whoever
 // comes next finds the number on the sides.
 func (w *write[Q, R, C, V]) end(ctx context.Context, why error) error {
-	ctx, stop := w.after(ctx)
+	ctx, stop := w.ending(ctx)
 	defer stop()
 	if why == nil {
 		_ = w.lease.finish(ctx, w.intent.Key, w.intent.Number)
@@ -306,20 +306,34 @@ func (w *write[Q, R, C, V]) pass(ctx context.Context) {
 		w.leave(ctx, err) // repair finds that the row is further, and copies it
 		return
 	}
-	_ = w.lease.drop(ctx, w.intent.Key, w.intent.Number)
-	_ = w.lease.release(ctx)
+	w.dropped(ctx)
 }
 
 // skipSecond tells the other side of a number that was given up.
 func (w *write[Q, R, C, V]) skipSecond(ctx context.Context) {
-	ctx, stop := w.after(ctx)
+	skipping, stop := w.after(ctx)
 	defer stop()
-	if w.unresolved || w.resting(w.first.other()) || w.skip(ctx, w.first.other(), w.intent.Key, w.intent.Number) != nil {
-		_ = w.lease.drop(ctx, w.intent.Key, w.intent.Number) // the other side finds a gap, and copies the row
-		w.release(ctx)
+	if w.unresolved || w.resting(w.first.other()) || w.skip(skipping, w.first.other(), w.intent.Key, w.intent.Number) != nil {
+		w.dropped(ctx) // the other side finds a gap, and copies the row
 		return
 	}
+	ctx, end := w.ending(ctx)
+	defer end()
 	_ = w.lease.finish(ctx, w.intent.Key, w.intent.Number)
+}
+
+// dropped removes the announcement of a change that was not made.
+func (w *write[Q, R, C, V]) dropped(ctx context.Context) {
+	ctx, stop := w.ending(ctx)
+	defer stop()
+	_ = w.lease.drop(ctx, w.intent.Key, w.intent.Number)
+	_ = w.lease.release(ctx)
+}
+
+// ending bounds the last that the journal is told, whatever the sides took: who comes next for the row waits for it, and
+// for the lease to expire if it fails.
+func (w *write[Q, R, C, V]) ending(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), w.config.JournalTimeout)
 }
 
 // giveUp ends a change of which nothing was written, because those before it could not be resolved.
@@ -334,14 +348,8 @@ func (w *write[Q, R, C, V]) giveUp(ctx context.Context, err error) error {
 
 // leave lets repair find out what became of the change.
 func (w *write[Q, R, C, V]) leave(ctx context.Context, why error) {
-	ctx, stop := w.after(ctx)
+	ctx, stop := w.ending(ctx)
 	defer stop()
 	_ = w.lease.later(ctx, w.intent, repairPause(0), why)
-	_ = w.lease.release(ctx)
-}
-
-func (w *write[Q, R, C, V]) release(ctx context.Context) {
-	ctx, stop := w.after(ctx)
-	defer stop()
 	_ = w.lease.release(ctx)
 }

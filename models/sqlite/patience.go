@@ -17,8 +17,9 @@ const (
 	busyCode    = 5                     // SQLITE_BUSY
 )
 
-// openPool opens a file with connections whose transactions wait for others only as long as their callers do. SQLite does not
-// look at the caller's context while it waits: who has half a second would be kept for all of busyTimeout.
+// openPool opens a file with connections that wait for others only as long as their callers do. SQLite does not look at the
+// caller's context while it waits: who has half a second would be kept for all of busyTimeout. So it waits for a moment, and
+// is asked again.
 func openPool(path string) (*sql.DB, error) {
 	base, err := modernc.NewConnector(dsn(path))
 	if err != nil {
@@ -33,13 +34,13 @@ func openPool(path string) (*sql.DB, error) {
 type connector struct{ driver.Connector }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	opened, err := c.Connector.Connect(ctx)
+	opened, err := patiently(ctx, func() (driver.Conn, error) { return c.Connector.Connect(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	known, ok := opened.(connection)
 	if !ok {
-		return nil, errors.Join(errors.New("the SQLite driver lacks something that transactions need"), opened.Close())
+		return nil, errors.Join(errors.New("the SQLite driver lacks something that waiting needs"), opened.Close())
 	}
 	return patient{known}, nil
 }
@@ -58,40 +59,63 @@ type connection interface {
 
 type patient struct{ connection }
 
-// BeginTx begins a transaction as soon as nobody else writes.
-func (p patient) BeginTx(ctx context.Context, options driver.TxOptions) (tx driver.Tx, err error) {
-	if ctx.Done() == nil || options.ReadOnly {
-		return p.connection.BeginTx(ctx, options)
-	}
-	if err := p.waits(busyLook); err != nil {
+func (p patient) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	return patiently(ctx, func() (driver.Tx, error) { return p.connection.BeginTx(ctx, options) })
+}
+
+func (p patient) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return patiently(ctx, func() (driver.Result, error) { return p.connection.ExecContext(ctx, query, args) })
+}
+
+func (p patient) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return patiently(ctx, func() (driver.Rows, error) { return p.connection.QueryContext(ctx, query, args) })
+}
+
+func (p patient) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	prepared, err := patiently(ctx, func() (driver.Stmt, error) { return p.connection.PrepareContext(ctx, query) })
+	if err != nil {
 		return nil, err
 	}
+	known, ok := prepared.(statement)
+	if !ok {
+		return nil, errors.Join(errors.New("the SQLite driver lacks something that waiting needs"), prepared.Close())
+	}
+	return patientStatement{known}, nil
+}
+
+// statement is all that database/sql asks of the driver's prepared statements.
+type statement interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type patientStatement struct{ statement }
+
+func (p patientStatement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return patiently(ctx, func() (driver.Result, error) { return p.statement.ExecContext(ctx, args) })
+}
+
+func (p patientStatement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return patiently(ctx, func() (driver.Rows, error) { return p.statement.QueryContext(ctx, args) })
+}
+
+// patiently asks again while others are writing, for as long as the caller waits, and busyTimeout at most.
+func patiently[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	for end := time.Now().Add(busyTimeout); ; {
-		tx, err = p.connection.BeginTx(ctx, options)
-		if !isBusy(err) || time.Now().After(end) {
-			break
-		}
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", ctx.Err(), err)
-			break
+		got, err := ask()
+		switch {
+		case !isBusy(err) || time.Now().After(end):
+			return got, err
+		case ctx.Err() != nil:
+			return got, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
-	if failed := p.waits(busyTimeout); failed != nil {
-		if tx != nil {
-			failed = errors.Join(failed, tx.Rollback())
-		}
-		return nil, errors.Join(err, failed)
-	}
-	return tx, err
 }
 
-// waits sets how long SQLite waits by itself. It has to, whatever became of the caller.
-func (p patient) waits(atMost time.Duration) error {
-	_, err := p.ExecContext(context.Background(), fmt.Sprintf("PRAGMA busy_timeout = %d", atMost.Milliseconds()), nil)
-	return err
-}
-
+// isBusy reports whether others hold the file. Where a transaction has read what was changed since, waiting mends nothing:
+// that has another code.
 func isBusy(err error) bool {
 	var refused *modernc.Error
-	return errors.As(err, &refused) && refused.Code()&0xff == busyCode
+	return errors.As(err, &refused) && refused.Code() == busyCode
 }

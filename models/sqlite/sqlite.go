@@ -65,7 +65,7 @@ func makeOwn(path string) error {
 // one that read first and then found another writer ahead of it could only fail.
 func dsn(path string) string {
 	settings := url.Values{
-		"_pragma":      {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)"},
+		"_pragma":      {fmt.Sprintf("busy_timeout(%d)", busyLook.Milliseconds()), "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)"},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
 	}

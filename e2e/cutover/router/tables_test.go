@@ -243,6 +243,8 @@ func TestWhatARouterCannotMoveIsRefused(t *testing.T) {
 	must(t, err)
 	side, err := cutover.GORMSide[string, int, string, client](m.old)
 	must(t, err)
+	fresh, err := cutover.GORMSide[string, int, string, client](m.fresh)
+	must(t, err)
 	made := func(models ...any) *cutover.Tables {
 		c, err := cutover.New(cutover.Options{Flags: flags, Journal: m.journal})
 		must(t, err)
@@ -251,7 +253,7 @@ func TestWhatARouterCannotMoveIsRefused(t *testing.T) {
 		return tables
 	}
 	entity, err := cutover.NewEntity(cutover.Config[string, int, string, client]{Flag: "clients", Journal: m.journal,
-		Old: withReads(side), New: withReads(side), Key: func(c client) string { return c.Name }}, nil)
+		Old: withReads(side), New: withReads(fresh), Key: func(c client) string { return c.Name }}, nil)
 	must(t, err)
 	both := made(&client{}, &note{})
 	for want, router := range map[string]cutover.Router{
