@@ -102,7 +102,7 @@ func wantAttributes(t *testing.T, span tracetest.SpanStub, want ...string) {
 	t.Helper()
 	var got []string
 	for _, a := range span.Attributes {
-		got = append(got, string(a.Key)+"="+a.Value.Emit())
+		got = append(got, string(a.Key)+"="+a.Value.String())
 	}
 	want = append(want, "feature_flag.provider.name=toprent-flags")
 	slices.Sort(got)
@@ -138,7 +138,7 @@ func TestAnEvaluationIsASpanOfItsRequest(t *testing.T) {
 	for _, event := range request.Events {
 		text := event.Name
 		for _, a := range event.Attributes {
-			text += " " + string(a.Key) + "=" + a.Value.Emit()
+			text += " " + string(a.Key) + "=" + a.Value.String()
 		}
 		events = append(events, text)
 	}
