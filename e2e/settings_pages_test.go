@@ -167,7 +167,11 @@ func TestEverybodyCanUseEverySettingsPage(t *testing.T) {
 			if over := evaluated[float64](ada, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 				t.Errorf("%s on %+v is %g pixels too wide", path, s, over)
 			}
-			for _, broken := range evaluated[[]violation](ada, violations) {
+			asked := violations
+			if s.dark { // which changes colours alone
+				asked = strings.Replace(violations, "preload: false", `preload: false, runOnly: ["color-contrast", "link-in-text-block"]`, 1)
+			}
+			for _, broken := range evaluated[[]violation](ada, asked) {
 				t.Errorf("%s on %+v: %+v", path, s, broken)
 			}
 		}

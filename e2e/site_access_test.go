@@ -62,6 +62,6 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 // violation is what axe found against one rule.
 type violation struct{ Rule, Help, First string }
 
-// violations is what axe finds.
-const violations = `axe.run({ resultTypes: ["violations"] }).then((found) =>
+// violations is what axe finds. It need not fetch style sheets for that: only rules that are off look into them.
+const violations = `axe.run({ resultTypes: ["violations"], preload: false }).then((found) =>
 	found.violations.map((v) => ({ Rule: v.id, Help: v.help, First: v.nodes[0].html + " " + v.nodes[0].failureSummary })))`
