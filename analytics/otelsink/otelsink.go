@@ -11,10 +11,12 @@
 package otelsink
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/log"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
@@ -57,25 +59,20 @@ func record(e models.FeatureFlagEvent) log.Record {
 	r.SetEventName(nameOf(e.Kind))
 	r.SetTimestamp(e.At.Time)
 	r.SetSeverity(log.SeverityInfo)
-	r.AddAttributes(log.String("flags.event.id", e.ID), log.String("flags.event.kind", string(e.Kind)),
-		log.String(string(semconv.FeatureFlagSetIDKey), e.Environment), log.String(string(semconv.FeatureFlagProviderNameKey), "toprent-flags"))
-	text := func(key, value string) {
+	r.AddAttributes(attribute.String("flags.event.id", e.ID), attribute.String("flags.event.kind", string(e.Kind)),
+		semconv.FeatureFlagSetID(e.Environment), semconv.FeatureFlagProviderName("toprent-flags"))
+	text := func(key attribute.Key, value string) {
 		if value != "" {
-			r.AddAttributes(log.String(key, value))
+			r.AddAttributes(key.String(value))
 		}
 	}
 	if e.Flag != "" {
-		text(string(semconv.FeatureFlagKeyKey), e.Flag)
-		text(string(semconv.FeatureFlagResultVariantKey), e.Variant)
-		text(string(semconv.FeatureFlagResultReasonKey), reasonOf(e.Reason))
-		text(string(semconv.FeatureFlagVersionKey), strconv.FormatInt(e.Revision, 10))
+		r.AddAttributes(semconv.FeatureFlagKey(e.Flag), semconv.FeatureFlagVersion(strconv.FormatInt(e.Revision, 10)))
+		text(semconv.FeatureFlagResultVariantKey, e.Variant)
+		text(semconv.FeatureFlagResultReasonKey, reasonOf(e.Reason))
 	}
-	person := e.UserID
-	if person == "" {
-		person = e.VisitorID
-	}
-	text(string(semconv.FeatureFlagContextIDKey), person)
-	text("user.id", e.UserID)
+	text(semconv.FeatureFlagContextIDKey, cmp.Or(e.UserID, e.VisitorID))
+	text(semconv.UserIDKey, e.UserID)
 	text("flags.visitor", e.VisitorID)
 	text("flags.tenant", e.Tenant)
 	text("flags.plan", e.Plan)
@@ -87,10 +84,10 @@ func record(e models.FeatureFlagEvent) log.Record {
 		text("flags.metric.name", e.Name)
 	}
 	if e.Value != nil {
-		r.AddAttributes(log.Float64("flags.metric.value", *e.Value))
+		r.AddAttributes(attribute.Float64("flags.metric.value", *e.Value))
 	}
 	if e.Share < int64(ruleset.Everyone) {
-		r.AddAttributes(log.Float64("flags.share", float64(e.Share)/float64(ruleset.Everyone)))
+		r.AddAttributes(attribute.Float64("flags.share", float64(e.Share)/float64(ruleset.Everyone)))
 	}
 	return r
 }
