@@ -46,7 +46,7 @@ func sinkTo(t *testing.T, c *collector) analytics.Sink {
 func attributes(r log.Record) map[attribute.Key]string {
 	all := map[attribute.Key]string{}
 	r.WalkAttributes(func(a attribute.KeyValue) bool {
-		all[a.Key] = a.Value.Emit()
+		all[a.Key] = a.Value.String()
 		return true
 	})
 	return all
