@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,12 @@ func inTime(t *testing.T, sink *receiver, most int, test func(q *SinkQueue, end 
 	})
 }
 
+// pass lets time go by on the test's clock, until everybody waits again.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func (q *SinkQueue) putAll(events []models.FeatureFlagEvent) {
 	for _, e := range events {
 		q.put(e)
@@ -97,7 +104,7 @@ func TestASinkThatIsDownForAnHourLosesNothing(t *testing.T) {
 		const perSecond, n = 10, 36_000
 		for i := 0; i < n; i += perSecond {
 			q.putAll(events(i, i+perSecond))
-			time.Sleep(time.Second) // of the test's clock
+			pass(time.Second)
 		}
 		if state := q.State(); state.Waiting != n || !state.Failing || state.LastError != errDown.Error() {
 			t.Errorf("at the end of the hour: %+v", state)
@@ -105,7 +112,7 @@ func TestASinkThatIsDownForAnHourLosesNothing(t *testing.T) {
 		if failures := q.FlushErrors(); failures < 12 || failures > 40 {
 			t.Errorf("it was tried %d times in an hour", failures)
 		}
-		time.Sleep(2 * lastPause)
+		pass(2 * lastPause)
 		if state := q.State(); state.Waiting != 0 || state.Sent != n || state.Dropped != 0 || state.Failing {
 			t.Errorf("when it is back: %+v", state)
 		}
@@ -116,9 +123,9 @@ func TestASinkThatIsDownForAnHourLosesNothing(t *testing.T) {
 }
 
 func TestWhatASinkHasNoRoomForIsDroppedAndCounted(t *testing.T) {
-	down := true
+	var up atomic.Bool
 	sink := &receiver{answer: func(int, []models.FeatureFlagEvent) error {
-		if down {
+		if !up.Load() {
 			return errDown
 		}
 		return nil
@@ -128,13 +135,13 @@ func TestWhatASinkHasNoRoomForIsDroppedAndCounted(t *testing.T) {
 		if waiting, capacity := q.Queue(); waiting != 1200 || capacity != 1200 || q.Dropped() != 1800 {
 			t.Errorf("%d of %d wait, %d were dropped", waiting, capacity, q.Dropped())
 		}
-		down = false
-		time.Sleep(time.Minute)
+		up.Store(true)
+		pass(time.Minute)
 		if !slices.Equal(sink.taken, ids(0, 1200)) || q.Flushed() != 1200 {
 			t.Errorf("%d came, %d are said to be sent", len(sink.taken), q.Flushed())
 		}
 		q.putAll(events(3000, 3001)) // there is room again
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := sink.taken[len(sink.taken)-1]; got != "003000" {
 			t.Errorf("the last one that came is %s", got)
 		}
@@ -154,7 +161,7 @@ func TestALostAnswerHasTheSameEventsSentAgain(t *testing.T) {
 	}
 	inTime(t, sink, 10_000, func(q *SinkQueue, _ func()) {
 		q.putAll(events(0, 2000))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if q.Flushed() != 2000 || len(sink.taken) != 4000 {
 			t.Errorf("%d are said to be sent, %d came", q.Flushed(), len(sink.taken))
 		}
@@ -174,7 +181,7 @@ func TestWhatASinkNamesAsWrongIsDroppedAndTheRestIsSentAgainAtOnce(t *testing.T)
 	}}
 	inTime(t, sink, 100, func(q *SinkQueue, _ func()) {
 		q.putAll(events(0, 6))
-		time.Sleep(2*gather + time.Second/2) // less than a pause on top
+		pass(2*gather + time.Second/2) // less than a pause on top
 		if want := []string{"000000", "000001", "000002", "000003", "000004", "000005"}; !slices.Equal(slices.Sorted(slices.Values(sink.taken)), slices.Delete(want, 3, 4)) {
 			t.Errorf("%v came", sink.taken)
 		}
@@ -193,7 +200,7 @@ func TestWhatASinkRefusesForGoodIsDropped(t *testing.T) {
 	}}
 	inTime(t, sink, 2000, func(q *SinkQueue, _ func()) {
 		q.putAll(events(0, 700))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if !slices.Equal(sink.taken, ids(500, 700)) || q.Dropped() != 500 || q.Flushed() != 200 {
 			t.Errorf("%d came, %d were dropped", len(sink.taken), q.Dropped())
 		}
@@ -212,7 +219,7 @@ func TestASinkThatAsksToWaitIsLeftAlone(t *testing.T) {
 	}}
 	inTime(t, sink, 100, func(q *SinkQueue, _ func()) {
 		q.putAll(events(0, 3))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if waited := second.Sub(first); waited < 10*time.Minute || waited > 11*time.Minute {
 			t.Errorf("it was left alone for %v", waited)
 		}
@@ -227,9 +234,9 @@ func TestEventsThatComeOneByOneAreSentTogether(t *testing.T) {
 	inTime(t, sink, 1000, func(q *SinkQueue, _ func()) {
 		for i := range 100 {
 			q.putAll(events(i, i+1))
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 		}
-		time.Sleep(2 * gather)
+		pass(2 * gather)
 		if len(sink.taken) != 100 || sink.attempts > 11 {
 			t.Errorf("%d came in %d requests", len(sink.taken), sink.attempts)
 		}
@@ -251,7 +258,7 @@ func TestAtTheEndASinkThatIsDownHoldsNobodyUp(t *testing.T) {
 	sink := &receiver{answer: func(int, []models.FeatureFlagEvent) error { return errDown }}
 	inTime(t, sink, 10_000, func(q *SinkQueue, end func()) {
 		q.putAll(events(0, 1700))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		began := time.Now()
 		end()
 		if took := time.Since(began); took > lastFlush {
