@@ -100,7 +100,8 @@ func (r *Recorder) flush(ctx context.Context, last bool) error {
 
 func (r *Recorder) send(ctx context.Context, b models.Batch) error {
 	ctx, end := r.Telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Flush, Name: "events"})
-	_, err := r.store.RecordBatch(ctx, b)
+	changes, err := r.store.RecordBatch(ctx, b)
+	r.toSinks(changes...) // of plans, which are found out as they are stored
 	if end != nil {
 		end(err, slog.Int64(telemetry.Rows, int64(len(b.Events)+len(b.Checks))))
 	}

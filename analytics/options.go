@@ -11,12 +11,10 @@
 package analytics
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/telemetry"
 )
 
@@ -33,7 +31,7 @@ type Options struct {
 	// Checks by the day are kept for good.
 	KeepEvents, KeepChecks int
 
-	// Sinks get every event too.
+	// Sinks get every event too, each at its own pace; package sinks has some. Each has room for MaxWaiting events.
 	Sinks []Sink
 
 	// OnlySinks keeps events out of the database: sinks alone get them, and the pages that rest on events say so.
@@ -47,16 +45,6 @@ type Options struct {
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
-}
-
-// Sink is another place for events. Each has a queue of its own, so one that is down or slow keeps nobody waiting.
-type Sink interface {
-	// Name is what pages and logs call it.
-	Name() string
-
-	// Send delivers events, which may be some that were sent before: their ids tell. An error that is [Permanent] drops
-	// them; after any other they are sent again later.
-	Send(ctx context.Context, events []models.FeatureFlagEvent) error
 }
 
 func (o Options) complete() Options {

@@ -34,7 +34,7 @@ type Recorder struct {
 
 	dropped atomic.Int64
 	told    told
-	queues  []*queue // one for each sink
+	queues  []*SinkQueue // one for each sink
 }
 
 var _ middleware.Recorder = (*Recorder)(nil)
@@ -162,9 +162,7 @@ func (r *Recorder) about(kind models.EventKind, who *ruleset.Subject, place stri
 
 // keep puts an event among those that wait, here and for each sink. It is false if there is no room.
 func (r *Recorder) keep(e models.FeatureFlagEvent) bool {
-	for _, q := range r.queues {
-		q.put(e)
-	}
+	r.toSinks(e)
 	switch {
 	case r.OnlySinks:
 		return true

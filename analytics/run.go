@@ -15,8 +15,10 @@ const lastFlush = 5 * time.Second
 func (r *Recorder) Run(ctx context.Context) error {
 	var sinks sync.WaitGroup
 	defer sinks.Wait()
+	sinking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop() // after the last flush, which may find that plans have changed
 	for _, q := range r.queues {
-		sinks.Go(func() { q.run(ctx) })
+		sinks.Go(func() { q.run(sinking) })
 	}
 	for down := false; ctx.Err() == nil; {
 		err := r.tend(ctx)

@@ -44,7 +44,11 @@ func (s *Store) RecordBatch(ctx context.Context, b Batch) (changes []FeatureFlag
 	err = s.Write(ctx, func(tx *Tx) error {
 		changes = nil
 		isNew, err := tx.beginBatch(ctx, b.Instance)
-		if err != nil || !isNew {
+		if err != nil {
+			return err
+		}
+		if !isNew {
+			changes, err = tx.changesOf(ctx, b.Plans)
 			return err
 		}
 		if err := tx.addChecks(ctx, b.Checks); err != nil {
@@ -68,6 +72,22 @@ func (s *Store) RecordBatch(ctx context.Context, b Batch) (changes []FeatureFlag
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store what was counted: %w", err)
+	}
+	return changes, nil
+}
+
+// changesOf gives those of the changes that are stored: what a batch told whose answer was lost.
+func (tx *Tx) changesOf(ctx context.Context, plans []PlanSeen) (changes []FeatureFlagEvent, err error) {
+	for start := 0; start < len(plans); start += batch {
+		var ids, days []string
+		for _, seen := range plans[start:min(start+batch, len(plans))] {
+			ids, days = append(ids, seen.Change.ID), append(days, seen.Change.Day)
+		}
+		var some []FeatureFlagEvent
+		if err := tx.with(ctx).Where("day IN ? AND id IN ?", days, ids).Find(&some).Error; err != nil {
+			return nil, fmt.Errorf("load changes of plans: %w", err)
+		}
+		changes = append(changes, some...)
 	}
 	return changes, nil
 }

@@ -90,9 +90,17 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, watch *watching, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log, Telemetry: s.telemetry})
-	recorder := analytics.New(store, flags, analytics.Options{Telemetry: s.telemetry, Logger: s.log})
+	recording, endSinks, err := cfg.record(ctx, s.log)
+	if err != nil {
+		return nil, err
+	}
+	recording.Telemetry = s.telemetry
+	recorder := analytics.New(store, flags, recording)
 	watch.metrics.WatchDirectory(seen)
 	watch.metrics.WatchQueue("events", recorder)
+	for _, queue := range recorder.SinkQueues() {
+		watch.metrics.WatchQueue(queue.Name(), queue)
+	}
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
 	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Telemetry: s.telemetry, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
@@ -112,7 +120,7 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 		return nil, err
 	}
 	background.Go(func() { _ = seen.Run(ctx) })
-	background.Go(func() { _ = recorder.Run(ctx) })
+	background.Go(func() { _ = recorder.Run(ctx); endSinks() })
 	background.Go(func() { _ = pages.Run(ctx) })
 	return site, nil
 }

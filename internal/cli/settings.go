@@ -33,6 +33,7 @@ type Settings struct {
 	Alerts
 	Auditing
 	Telemetry
+	Events
 }
 
 // check refuses a wrong setting with the reason.
@@ -49,7 +50,7 @@ func (s *Settings) check(command string) error {
 	if err := checkAddress("LISTEN", s.Listen); err != nil {
 		return err
 	}
-	if err := errors.Join(s.Access.check(), s.Alerts.check(), s.Auditing.check(), s.Telemetry.check()); err != nil {
+	if err := errors.Join(s.Access.check(), s.Alerts.check(), s.Auditing.check(), s.Telemetry.check(), s.Events.check(s.Traces, s.Inside)); err != nil {
 		return err
 	}
 	_, err := s.keys()

@@ -99,13 +99,21 @@ func (t *Telemetry) provider(ctx context.Context, environment string, s streams)
 	if err != nil {
 		return nil, fmt.Errorf("send traces: %w", err)
 	}
-	// What the variables say comes last, so that it wins.
+	about, err := about(ctx, environment)
+	if err != nil {
+		return nil, err
+	}
+	return trace.NewTracerProvider(trace.WithBatcher(&patientExporter{SpanExporter: exporter, log: s.log}), trace.WithResource(about)), nil
+}
+
+// about says whose traces and events they are. What the variables say comes last, so that it wins.
+func about(ctx context.Context, environment string) (*resource.Resource, error) {
 	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("toprent"), semconv.DeploymentEnvironmentNameKey.String(environment)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	return trace.NewTracerProvider(trace.WithBatcher(&patientExporter{SpanExporter: exporter, log: s.log}), trace.WithResource(about)), nil
+	return about, nil
 }
 
 // patientExporter logs when a collector is away and when it is back, rather than every few seconds in between. It is called
