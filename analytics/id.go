@@ -15,8 +15,12 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // idOf names an event that counts once a day for each person, whichever instance tells it: by what it says.
 func idOf(e models.FeatureFlagEvent) string {
 	person := "user " + e.UserID
-	if e.UserID == "" {
+	switch {
+	case e.UserID != "":
+	case e.VisitorID != "":
 		person = "visitor " + e.VisitorID
+	default:
+		person = "tenant " + e.Tenant
 	}
 	return hashed(e.Day, e.Environment, string(e.Kind), e.Flag, e.Variant, person)
 }

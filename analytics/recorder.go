@@ -39,7 +39,8 @@ type Recorder struct {
 
 var _ middleware.Recorder = (*Recorder)(nil)
 
-// New makes a recorder of what a service answers. Nothing is stored before Run is called.
+// New makes a recorder of what a service answers: one for each service, since two would count its answers twice. Nothing is
+// stored before Run is called.
 func New(store *models.Store, flags *service.FeatureFlagService, options Options) *Recorder {
 	r := &Recorder{Options: options.complete(), store: store, flags: flags, seed: maphash.MakeSeed(), noted: noted.New(1 << 18),
 		plans: map[string]models.PlanSeen{}, refused: map[string]int64{}}
@@ -59,6 +60,7 @@ func (r *Recorder) Answered(who *ruleset.Subject, place string, values ruleset.V
 	if special != nil && special.raw {
 		r.recordChecks(special, who, place, values)
 	}
+	r.seePlan(who, place)
 	if !sent {
 		return
 	}
@@ -74,7 +76,7 @@ func (r *Recorder) Answered(who *ruleset.Subject, place string, values ruleset.V
 func (r *Recorder) show(who *ruleset.Subject, place string, values ruleset.Values, person, tag uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := r.seePlan(who, place)
+	all := true
 	for detail := range values.Read() {
 		all = r.once(models.EventExposure, who, place, values, detail, person) && all
 	}
@@ -103,9 +105,9 @@ func (r *Recorder) Gated(who *ruleset.Subject, place string, values ruleset.Valu
 	if outcome == middleware.Granted {
 		kind = models.EventGranted
 	}
+	r.seePlan(who, place)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seePlan(who, place)
 	r.keep(r.event(kind, who, place, values, gate))
 	if outcome == middleware.Offered {
 		r.once(models.EventPrompt, who, place, values, gate, r.person(who))
@@ -119,8 +121,12 @@ func (r *Recorder) Upgrading(who *ruleset.Subject, place string, values ruleset.
 	r.once(models.EventUpgrade, who, place, values, flag, r.person(who))
 }
 
-// once records what counts once a day for each person, unless it was told already. It is false if there was no room.
+// once records what counts once a day for each person, unless it was told already. Who is nobody in particular, such as a
+// browser that has sent a form before it had a visitor's id, cannot be counted. It is false if there was no room.
 func (r *Recorder) once(kind models.EventKind, who *ruleset.Subject, place string, values ruleset.Values, d ruleset.Detail, person uint64) bool {
+	if who.User == "" && who.Visitor == "" && who.Tenant == "" {
+		return true
+	}
 	h := person
 	for _, text := range [...]string{string(kind), d.Key, d.Variant} {
 		h = mix(h, maphash.String(r.seed, text))
