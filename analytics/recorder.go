@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/toprent/flags/internal/noted"
 	"github.com/toprent/flags/middleware"
@@ -22,7 +21,6 @@ type Recorder struct {
 
 	seed  maphash.Seed
 	noted *noted.Table // what was told today
-	day   atomic.Int64 // days since 1970, by the source's clock
 
 	recording atomic.Pointer[recording] // what is recorded of flags beyond the usual
 
@@ -46,7 +44,6 @@ func New(store *models.Store, flags *service.FeatureFlagService, options Options
 		plans: map[string]models.PlanSeen{}, refused: map[string]int64{}}
 	r.told.last = map[service.Checked]uint64{}
 	r.told.checks = map[checkedAt]int64{}
-	r.newDay(flags.Now())
 	for _, sink := range r.Sinks {
 		r.queues = append(r.queues, newQueue(sink, r.MaxWaiting, r.Logger))
 	}
@@ -184,7 +181,7 @@ func (r *Recorder) keep(e models.FeatureFlagEvent) bool {
 
 // person gives a hash of who somebody is, with what a change of which is to be noticed, for today.
 func (r *Recorder) person(who *ruleset.Subject) uint64 {
-	h := uint64(r.day.Load())
+	h := uint64(r.flags.Now().Unix() / (24 * 60 * 60))
 	if who.User != "" {
 		h = mix(h, maphash.String(r.seed, who.User))
 	} else {
@@ -195,8 +192,6 @@ func (r *Recorder) person(who *ruleset.Subject) uint64 {
 	}
 	return h
 }
-
-func (r *Recorder) newDay(now time.Time) { r.day.Store(now.Unix() / (24 * 60 * 60)) }
 
 // mix combines hashes, with the finalizer of SplitMix64.
 func mix(h, n uint64) uint64 {

@@ -50,7 +50,6 @@ func (r *Recorder) pause() time.Duration {
 
 // tend does what is done at each flush.
 func (r *Recorder) tend(ctx context.Context) error {
-	r.newDay(r.flags.Now())
 	return errors.Join(r.Flush(ctx), r.readRecording(ctx)) // while the database is down, too, each minute counts by itself
 }
 
