@@ -10,6 +10,7 @@ import (
 
 	"github.com/toprent/flags/analytics"
 	"github.com/toprent/flags/flagtest"
+	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -246,4 +247,29 @@ func TestAPlanThatComesAndGoesWithinADayIsToldEachTime(t *testing.T) {
 		r.flushes()
 	}
 	r.has("SELECT count(*) FROM feature_flag_events WHERE kind = 'plan'", 3, exposures, 1)
+}
+
+func TestWhatWasCommittedWithoutAnAnswerIsStoredOnce(t *testing.T) {
+	cutter, url := newCommitCutter(t, pgtest.URL(t))
+	r := newRecording(t, openURL(t, url), flagtest.Definition(t, "a", true), analytics.Options{})
+	for round := range 3 {
+		for n := range 50 {
+			r.shows(userOf(50*round+n), "a")
+		}
+		if err := r.Track(&ruleset.Subject{User: "ann"}, "job", "booked", 1); err != nil {
+			t.Fatal(err)
+		}
+		cutter.armed.Store(true)
+		if err := r.Flush(t.Context()); err == nil {
+			t.Error("a flush goes well whose connection was cut")
+		}
+		r.has(exposures, 50*(round+1)) // it is stored all the same, but the recorder does not know
+		r.shows(userOf(50*round), "a")
+		r.flushes()
+	}
+	r.flushes()
+	r.has(exposures, 150, "SELECT count(*) FROM feature_flag_events", 153, storedEvents, 153, checksByMinute, 153, checksByDay, 153)
+	if cut := cutter.cuts.Load(); cut != 3 || r.Flushed() != 153 {
+		t.Errorf("%d connections were cut; %d events are said to be stored", cut, r.Flushed())
+	}
 }

@@ -1,8 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,5 +163,87 @@ func (r *recording) failsToFlush() {
 	defer cancel()
 	if err := r.Flush(ctx); err == nil {
 		r.t.Error("a flush goes well while the database is down")
+	}
+}
+
+// commitCutter stands between a recorder and PostgreSQL. Once it is told to, it lets the next commit pass, waits for the
+// server's answer, and cuts the connection instead of bringing it: nobody at this end knows what came of the commit.
+type commitCutter struct {
+	entry  net.Listener
+	socket string
+	armed  atomic.Bool
+	cuts   atomic.Int64
+}
+
+// newCommitCutter gives it, and the URL at this end.
+func newCommitCutter(t *testing.T, place string) (*commitCutter, string) {
+	t.Helper()
+	there, err := url.Parse(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &commitCutter{socket: filepath.Join(there.Query().Get("host"), ".s.PGSQL.5432")}
+	if c.entry, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for {
+			app, err := c.entry.Accept()
+			if err != nil {
+				return
+			}
+			ended.Go(func() { c.connect(app) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = c.entry.Close()
+		ended.Wait()
+	})
+	there.Host, there.RawQuery = c.entry.Addr().String(), "sslmode=disable"
+	return c, there.String()
+}
+
+func (c *commitCutter) connect(app net.Conn) {
+	defer app.Close()
+	server, err := net.Dial("unix", c.socket)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var committing atomic.Bool
+	var both sync.WaitGroup
+	both.Go(func() {
+		c.carries(app, server, func(sent []byte) bool {
+			if bytes.Contains(bytes.ToLower(sent), []byte("commit\x00")) && c.armed.CompareAndSwap(true, false) {
+				committing.Store(true)
+			}
+			return true
+		})
+	})
+	both.Go(func() {
+		c.carries(server, app, func([]byte) bool {
+			if committing.Load() {
+				c.cuts.Add(1)
+			}
+			return !committing.Load()
+		})
+	})
+	both.Wait()
+}
+
+// carries brings bytes from one end to the other as long as it may.
+func (c *commitCutter) carries(from, to net.Conn, may func([]byte) bool) {
+	defer from.Close()
+	defer to.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 && !may(buffer[:n]) {
+			return
+		}
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
 	}
 }
