@@ -25,9 +25,9 @@ func idOf(e models.FeatureFlagEvent) string {
 	return hashed(e.Day, e.Environment, string(e.Kind), e.Flag, e.Variant, person)
 }
 
-// idOfMetric names what was measured elsewhere by the name that it has there.
-func idOfMetric(e models.FeatureFlagEvent, id string) string {
-	return hashed(e.Day, e.Environment, string(e.Kind), id)
+// idOfMetric names what was measured elsewhere by the id that it has there: one order may have a price and a length.
+func idOfMetric(e models.FeatureFlagEvent, name, id string) string {
+	return hashed(e.Day, e.Environment, string(e.Kind), name, id)
 }
 
 // hashed is a UUID of version 8 made of texts.

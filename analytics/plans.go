@@ -36,6 +36,9 @@ func (r *Recorder) planChanged(tenant, from, to string) {
 
 func (r *Recorder) keepPlan(tenant, plan string, change models.FeatureFlagEvent) bool {
 	seen := models.PlanSeen{AnalyticsTenant: models.AnalyticsTenant{Environment: change.Environment, Tenant: clean(tenant), Plan: clean(plan), Since: change.At}, Change: change}
+	if seen.Tenant == "" { // nothing of its id can be stored
+		return true
+	}
 	if _, waits := r.plans[seen.Tenant]; !waits && len(r.plans) >= r.MaxWaiting {
 		r.dropped.Add(1)
 		return false

@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.bc0b1399.js"
+const ClientName = "client.2f8c7295.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='
-const ClientCSPHash = "'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='"
+// script-src 'sha256-L4xylSVICPp3cJU/jE2VUNCQJgeICvx/0DZqE7kBGCg='
+const ClientCSPHash = "'sha256-L4xylSVICPp3cJU/jE2VUNCQJgeICvx/0DZqE7kBGCg='"
 
-//go:embed dist/client.bc0b1399.js
+//go:embed dist/client.2f8c7295.js
 var client string

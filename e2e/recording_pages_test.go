@@ -51,7 +51,7 @@ func newRecordedHost(t *testing.T) *recordedHost {
 		r.GET("/template", renders(`<!doctype html><title>x</title>{{ if .Flags.On "served" }}<p>new</p>{{ end }}`))
 		r.Match([]string{"GET", "HEAD"}, "/handler", func(c *gin.Context) { reads(c); sends(`<!doctype html><title>x</title>`)(c) })
 		r.GET("/none", sends(`<!doctype html><title>x</title><button onclick="flags.isEnabled('asked')">ask</button>`))
-		r.GET("/script", sends(`<!doctype html><title>x</title><p data-flag="marked">new</p><p data-flag-off="unmarked">old</p><p data-flag="secret">?</p>
+		r.GET("/script", sends(`<!doctype html><title>x</title><p data-flag="marked" data-flag-off="unmarked">new</p><p data-flag="secret">?</p>
 			<script>flags.isEnabled("asked"); flags.value("valued", ""); flags.isEnabled("nothing"); flags.isEnabled("secret"); ticks = 0; setInterval(() => ticks++, 1000)</script>`))
 		r.GET("/redirect", func(c *gin.Context) { reads(c); c.Redirect(http.StatusFound, "/none") })
 		r.GET("/failed", func(c *gin.Context) { reads(c); c.Data(500, "text/html", []byte("<title>x</title>")) })
