@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.2f8c7295.js"
+const ClientName = "client.f5d751eb.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-L4xylSVICPp3cJU/jE2VUNCQJgeICvx/0DZqE7kBGCg='
-const ClientCSPHash = "'sha256-L4xylSVICPp3cJU/jE2VUNCQJgeICvx/0DZqE7kBGCg='"
+// script-src 'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='
+const ClientCSPHash = "'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='"
 
-//go:embed dist/client.2f8c7295.js
+//go:embed dist/client.f5d751eb.js
 var client string
