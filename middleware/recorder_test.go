@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -81,7 +82,7 @@ func (h *heard) Upgrading(who *ruleset.Subject, _ string, _ ruleset.Values, d ru
 func (h *heard) Track(who *ruleset.Subject, place, name string, value float64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.fails != nil || name == "" || value != value {
+	if h.fails != nil || name == "" || math.IsNaN(value) {
 		return errors.Join(h.fails, errors.New("not fit to be tracked"))
 	}
 	h.tracked = append(h.tracked, fmt.Sprintf("%s %s %s=%g", nameOf(who), place, name, value))
