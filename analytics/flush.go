@@ -22,6 +22,7 @@ type told struct {
 	last    map[service.Checked]uint64 // counted when last looked
 	checks  map[checkedAt]int64        // counted since, and not stored yet
 	minute  time.Time                  // that of the last look
+	looked  time.Time                  // when that was
 	sending *models.Batch              // is tried again and again, until it is known to be stored
 	number  int64                      // of the last batch
 
@@ -40,7 +41,8 @@ const maxMinutes = 24 * 60
 
 // look adds what was counted since the last look to the minute that it began in. It is called at the end of each minute.
 func (t *told) look(flags *service.FeatureFlagService) {
-	now := flags.Now().UTC().Truncate(time.Minute)
+	t.looked = flags.Now()
+	now := t.looked.UTC().Truncate(time.Minute)
 	minute := t.minute
 	if minute.IsZero() {
 		minute = now
@@ -92,13 +94,19 @@ func (r *Recorder) flush(ctx context.Context, last bool) error {
 		t.at.Store(r.flags.Now().UnixNano())
 		ended := t.sending.Instance.EndedAt != nil
 		t.number, t.sending = t.sending.Instance.Batch, nil
-		if ended || !r.more() {
+		if ended || !last && !r.more() {
 			return nil
 		}
 	}
 }
 
+// sendTimeout bounds one attempt to store a batch: a connection that answers nothing must not keep the minutes from being
+// counted each by itself. What came of the attempt is found out by the next one.
+const sendTimeout = 30 * time.Second
+
 func (r *Recorder) send(ctx context.Context, b models.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
 	ctx, end := r.Telemetry.Start(ctx, telemetry.Work{Kind: telemetry.Flush, Name: "events"})
 	changes, err := r.store.RecordBatch(ctx, b)
 	r.toSinks(changes...) // of plans, which are found out as they are stored
@@ -118,7 +126,7 @@ func (r *Recorder) more() bool {
 // nextBatch takes what waits. An instance tells of itself even if there is nothing else to tell.
 func (r *Recorder) nextBatch(last bool) *models.Batch {
 	t := &r.told
-	now := models.At(r.flags.Now())
+	now := models.At(t.looked) // all that happened before is in this batch, or waits in memory
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	refused, _ := json.Marshal(r.refused)
@@ -129,6 +137,9 @@ func (r *Recorder) nextBatch(last bool) *models.Batch {
 	n := min(len(r.events), maxEvents)
 	b.Events = slices.Clone(r.events[:n])
 	r.events = slices.Delete(r.events, 0, n)
+	slices.SortFunc(b.Events, func(a, b models.FeatureFlagEvent) int { // one order, as of checks
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.ID, b.ID))
+	})
 	for _, seen := range slices.Sorted(maps.Keys(r.plans)) {
 		b.Plans = append(b.Plans, r.plans[seen])
 	}

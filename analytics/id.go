@@ -15,15 +15,19 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // idOf names an event that counts once a day for each person, whichever instance tells it: by what it says.
 func idOf(e models.FeatureFlagEvent) string {
 	person := "user " + e.UserID
-	if e.UserID == "" {
+	switch {
+	case e.UserID != "":
+	case e.VisitorID != "":
 		person = "visitor " + e.VisitorID
+	default:
+		person = "tenant " + e.Tenant
 	}
 	return hashed(e.Day, e.Environment, string(e.Kind), e.Flag, e.Variant, person)
 }
 
-// idOfMetric names what was measured elsewhere by the name that it has there.
-func idOfMetric(e models.FeatureFlagEvent, id string) string {
-	return hashed(e.Day, e.Environment, string(e.Kind), id)
+// idOfMetric names what was measured elsewhere by the id that it has there: one order may have a price and a length.
+func idOfMetric(e models.FeatureFlagEvent, name, id string) string {
+	return hashed(e.Day, e.Environment, string(e.Kind), name, id)
 }
 
 // hashed is a UUID of version 8 made of texts.

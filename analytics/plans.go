@@ -8,21 +8,21 @@ import (
 )
 
 // seePlan notes the plan that somebody's tenant has; whether it is another than before is found out as it is stored, so
-// that of all instances one tells it. It is false if there was no room.
-func (r *Recorder) seePlan(who *ruleset.Subject, place string) bool {
+// that of all instances one tells it. A plan that is told already costs no lock.
+func (r *Recorder) seePlan(who *ruleset.Subject, place string) {
 	if who.Tenant == "" || who.Plan == "" { // unknown, as when the subscription system is down: no change
-		return true
+		return
 	}
-	h := mix(mix(1, maphash.String(r.seed, who.Tenant)), maphash.String(r.seed, who.Plan))
-	identity := mix(2, maphash.String(r.seed, who.Tenant))
-	if r.noted.Has(identity|1, h|1) {
-		return true
+	tenant := maphash.String(r.seed, who.Tenant)
+	identity, tag := mix(2, tenant)|1, mix(mix(1, tenant), maphash.String(r.seed, who.Plan))|1
+	if r.noted.Has(identity, tag) {
+		return
 	}
-	if !r.keepPlan(who.Tenant, who.Plan, r.about(models.EventPlan, who, place)) {
-		return false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keepPlan(who.Tenant, who.Plan, r.about(models.EventPlan, who, place)) {
+		r.noted.Put(identity, tag)
 	}
-	r.noted.Put(identity|1, h|1)
-	return true
 }
 
 // planChanged hears from the host that a tenant has moved.
@@ -36,6 +36,9 @@ func (r *Recorder) planChanged(tenant, from, to string) {
 
 func (r *Recorder) keepPlan(tenant, plan string, change models.FeatureFlagEvent) bool {
 	seen := models.PlanSeen{AnalyticsTenant: models.AnalyticsTenant{Environment: change.Environment, Tenant: clean(tenant), Plan: clean(plan), Since: change.At}, Change: change}
+	if seen.Tenant == "" { // nothing of its id can be stored
+		return true
+	}
 	if _, waits := r.plans[seen.Tenant]; !waits && len(r.plans) >= r.MaxWaiting {
 		r.dropped.Add(1)
 		return false

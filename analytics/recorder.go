@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/toprent/flags/internal/noted"
 	"github.com/toprent/flags/middleware"
@@ -22,7 +21,6 @@ type Recorder struct {
 
 	seed  maphash.Seed
 	noted *noted.Table // what was told today
-	day   atomic.Int64 // days since 1970, by the source's clock
 
 	recording atomic.Pointer[recording] // what is recorded of flags beyond the usual
 
@@ -39,13 +37,13 @@ type Recorder struct {
 
 var _ middleware.Recorder = (*Recorder)(nil)
 
-// New makes a recorder of what a service answers. Nothing is stored before Run is called.
+// New makes a recorder of what a service answers: one for each service, since two would count its answers twice. Nothing is
+// stored before Run is called.
 func New(store *models.Store, flags *service.FeatureFlagService, options Options) *Recorder {
 	r := &Recorder{Options: options.complete(), store: store, flags: flags, seed: maphash.MakeSeed(), noted: noted.New(1 << 18),
 		plans: map[string]models.PlanSeen{}, refused: map[string]int64{}}
 	r.told.last = map[service.Checked]uint64{}
 	r.told.checks = map[checkedAt]int64{}
-	r.newDay(flags.Now())
 	for _, sink := range r.Sinks {
 		r.queues = append(r.queues, newQueue(sink, r.MaxWaiting, r.Logger))
 	}
@@ -59,6 +57,7 @@ func (r *Recorder) Answered(who *ruleset.Subject, place string, values ruleset.V
 	if special != nil && special.raw {
 		r.recordChecks(special, who, place, values)
 	}
+	r.seePlan(who, place)
 	if !sent {
 		return
 	}
@@ -74,7 +73,7 @@ func (r *Recorder) Answered(who *ruleset.Subject, place string, values ruleset.V
 func (r *Recorder) show(who *ruleset.Subject, place string, values ruleset.Values, person, tag uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := r.seePlan(who, place)
+	all := true
 	for detail := range values.Read() {
 		all = r.once(models.EventExposure, who, place, values, detail, person) && all
 	}
@@ -103,9 +102,9 @@ func (r *Recorder) Gated(who *ruleset.Subject, place string, values ruleset.Valu
 	if outcome == middleware.Granted {
 		kind = models.EventGranted
 	}
+	r.seePlan(who, place)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seePlan(who, place)
 	r.keep(r.event(kind, who, place, values, gate))
 	if outcome == middleware.Offered {
 		r.once(models.EventPrompt, who, place, values, gate, r.person(who))
@@ -119,8 +118,12 @@ func (r *Recorder) Upgrading(who *ruleset.Subject, place string, values ruleset.
 	r.once(models.EventUpgrade, who, place, values, flag, r.person(who))
 }
 
-// once records what counts once a day for each person, unless it was told already. It is false if there was no room.
+// once records what counts once a day for each person, unless it was told already. Who is nobody in particular, such as a
+// browser that has sent a form before it had a visitor's id, cannot be counted. It is false if there was no room.
 func (r *Recorder) once(kind models.EventKind, who *ruleset.Subject, place string, values ruleset.Values, d ruleset.Detail, person uint64) bool {
+	if who.User == "" && who.Visitor == "" && who.Tenant == "" {
+		return true
+	}
 	h := person
 	for _, text := range [...]string{string(kind), d.Key, d.Variant} {
 		h = mix(h, maphash.String(r.seed, text))
@@ -176,7 +179,7 @@ func (r *Recorder) keep(e models.FeatureFlagEvent) bool {
 
 // person gives a hash of who somebody is, with what a change of which is to be noticed, for today.
 func (r *Recorder) person(who *ruleset.Subject) uint64 {
-	h := uint64(r.day.Load())
+	h := uint64(r.flags.Now().Unix() / (24 * 60 * 60))
 	if who.User != "" {
 		h = mix(h, maphash.String(r.seed, who.User))
 	} else {
@@ -187,8 +190,6 @@ func (r *Recorder) person(who *ruleset.Subject) uint64 {
 	}
 	return h
 }
-
-func (r *Recorder) newDay(now time.Time) { r.day.Store(now.Unix() / (24 * 60 * 60)) }
 
 // mix combines hashes, with the finalizer of SplitMix64.
 func mix(h, n uint64) uint64 {

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -51,11 +52,7 @@ func (r *Recorder) pause() time.Duration {
 
 // tend does what is done at each flush.
 func (r *Recorder) tend(ctx context.Context) error {
-	r.newDay(r.flags.Now())
-	if err := r.readRecording(ctx); err != nil {
-		return err
-	}
-	return r.Flush(ctx)
+	return errors.Join(r.Flush(ctx), r.readRecording(ctx)) // while the database is down, too, each minute counts by itself
 }
 
 // Queue is how many events wait to be stored, and how many may.

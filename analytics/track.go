@@ -45,7 +45,7 @@ func checkMetric(who *ruleset.Subject, name string, value float64) error {
 }
 
 // TrackAt records something that was measured elsewhere, at its own time: not in the future, nor more than 30 days ago. An
-// id makes it count once however often it is told; empty, it is told once.
+// id makes it count once however often it is told, under its name and with its time; empty, it is told once.
 func (r *Recorder) TrackAt(who *ruleset.Subject, place, id string, at time.Time, name string, value float64) error {
 	now := r.flags.Now()
 	switch {
@@ -61,7 +61,7 @@ func (r *Recorder) TrackAt(who *ruleset.Subject, place, id string, at time.Time,
 	e.At = models.At(at)
 	e.Day = models.Day(at)
 	if id != "" {
-		e.ID = idOfMetric(e, id)
+		e.ID = idOfMetric(e, name, id)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

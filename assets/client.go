@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.bc0b1399.js"
+const ClientName = "client.f5d751eb.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='
-const ClientCSPHash = "'sha256-vAsTmWIw38oiZXf+NnMbjBTUAPWSxvzQty4RXAwYVaU='"
+// script-src 'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='
+const ClientCSPHash = "'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='"
 
-//go:embed dist/client.bc0b1399.js
+//go:embed dist/client.f5d751eb.js
 var client string

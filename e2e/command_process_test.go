@@ -20,8 +20,15 @@ import (
 	"github.com/toprent/flags/service"
 )
 
-// TestMain removes the command that tests have built.
+// TestMain runs the tests, and removes the command that they have built; or, in a process that a test started, it records.
 func TestMain(m *testing.M) {
+	if text := os.Getenv(recorderVariable); text != "" {
+		if err := beRecorder(text); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)

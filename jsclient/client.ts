@@ -89,12 +89,13 @@ const refresh = () => (pending ||= ask().finally(() => (pending = 0)));
 /** Tells the server what was read and tracked, where it wants to know. */
 const tell = () => {
   if (track) {
-    document
-      .querySelectorAll("[data-flag],[data-flag-off]")
-      .forEach((element) => has((element.getAttribute("data-flag") || element.getAttribute("data-flag-off"))!));
+    document.querySelectorAll("[data-flag],[data-flag-off]").forEach((element) => {
+      has(element.getAttribute("data-flag")!);
+      has(element.getAttribute("data-flag-off")!);
+    });
     if (news[0]) navigator.sendBeacon(location.origin + url, JSON.stringify([etag, ...news]));
-    news = [];
   }
+  news = [];
 };
 
 /**

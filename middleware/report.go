@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 
@@ -34,41 +35,40 @@ func (r *report) UnmarshalJSON(text []byte) error {
 		return errors.New("the tag of the values is no text")
 	}
 	for _, part := range parts[1:] {
-		var key string
-		if json.Unmarshal(part, &key) == nil && part[0] == '"' {
+		switch part[0] {
+		case '"':
+			var key string
+			_ = json.Unmarshal(part, &key) // it is a string
 			r.read = append(r.read, key)
-			continue
+		case '[':
+			r.track = append(r.track, trackedOf(part))
+		default:
+			return errors.New(`it has something that is neither a flag's key nor a list such as ["booked", 1]`)
 		}
-		thing, err := trackedOf(part)
-		if err != nil {
-			return err
-		}
-		r.track = append(r.track, thing)
 	}
-	if len(r.read) > maxRead || len(r.track) > maxTracked {
-		return fmt.Errorf("it has more than %d keys, or tracks more than %d things", maxRead, maxTracked)
+	if len(r.read) > maxRead {
+		return fmt.Errorf("it has more than %d keys", maxRead)
 	}
 	return nil
 }
 
-func trackedOf(text []byte) (t tracked, err error) {
+// trackedOf reads what a page's code has tracked, which may be anything: a name that is no text becomes the empty one, and a
+// value that is no number becomes NaN, as which JSON cannot write it, for the Recorder to refuse.
+func trackedOf(text []byte) tracked {
 	var parts []json.RawMessage
-	if err := json.Unmarshal(text, &parts); err != nil || len(parts) < 1 || len(parts) > 2 {
-		return t, errors.New(`what is tracked is a list of a name and a number, such as ["booked", 1]`)
+	_ = json.Unmarshal(text, &parts) // it is a list
+	t := tracked{value: 1}
+	if len(parts) > 0 && parts[0][0] == '"' {
+		_ = json.Unmarshal(parts[0], &t.name)
 	}
-	if err := json.Unmarshal(parts[0], &t.name); err != nil || parts[0][0] != '"' {
-		return t, errors.New("the name of what is tracked is no text")
+	if len(parts) > 1 && (json.Unmarshal(parts[1], &t.value) != nil || parts[1][0] == 'n') {
+		t.value = math.NaN()
 	}
-	if t.value = 1; len(parts) == 2 {
-		if err := json.Unmarshal(parts[1], &t.value); err != nil || string(parts[1]) == "null" { // as JSON writes NaN
-			return t, fmt.Errorf("the value of %.64q is no finite number", t.name)
-		}
-	}
-	return t, nil
+	return t
 }
 
 const (
-	maxReport  = 16 << 10 // bytes
+	maxReport  = 64 << 10 // bytes: as many as browsers send so
 	maxRead    = 1000     // keys of a report
 	maxTracked = 50       // things of a report
 )
@@ -89,7 +89,7 @@ const (
 // Recorder.
 func Report(c *gin.Context) {
 	r, ok := requestOf(c)
-	if !ok || !r.records() {
+	if !ok || r.middleware.Recorder == nil {
 		c.AbortWithStatus(http.StatusNotFound)
 		return
 	}
@@ -97,15 +97,16 @@ func Report(c *gin.Context) {
 }
 
 // receive takes a browser's report. Nothing in it is believed: what was read counts only if the server, too, finds that this
-// session has those values.
+// session has those values. What is told of a preview is nobody's own, and forgotten.
 func (r *request) receive(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Cache-Control", "no-store")
-	status, cause, err := r.take(c)
-	if err != nil {
-		r.middleware.Recorder.Refused(cause)
-		c.AbortWithStatusJSON(status, gin.H{"error": err.Error()})
-		return
+	if r.records() {
+		if status, cause, err := r.take(c); err != nil {
+			r.middleware.Recorder.Refused(cause)
+			c.AbortWithStatusJSON(status, gin.H{"error": err.Error()})
+			return
+		}
 	}
 	c.Status(http.StatusNoContent)
 	c.Writer.WriteHeaderNow()
@@ -141,15 +142,27 @@ func (r *request) take(c *gin.Context) (status int, cause string, err error) {
 	if err != nil {
 		return status, cause, err
 	}
-	for _, thing := range told.track { // all or nothing
-		if err := m.Recorder.Track(&r.subject, inBrowser, thing.name, thing.value); err != nil {
-			return http.StatusUnprocessableEntity, causeTracked, err
-		}
-	}
 	for _, detail := range shown {
 		m.Recorder.Exposed(&r.subject, inBrowser, values, detail)
 	}
+	if err := r.trackAll(told.track); err != nil {
+		return http.StatusUnprocessableEntity, causeTracked, err
+	}
 	return 0, "", nil
+}
+
+// trackAll records what can be tracked: a page's mistake in one thing does not spoil the others.
+func (r *request) trackAll(things []tracked) (wrong error) {
+	if len(things) > maxTracked {
+		wrong = fmt.Errorf("the report tracks %d things: only the first %d are taken", len(things), maxTracked)
+		things = things[:maxTracked]
+	}
+	for _, thing := range things {
+		if err := r.middleware.Recorder.Track(&r.subject, inBrowser, thing.name, thing.value); err != nil && wrong == nil {
+			wrong = err
+		}
+	}
+	return wrong
 }
 
 // inBrowser is the place of what a browser tells.

@@ -92,14 +92,15 @@ func (tx *Tx) changesOf(ctx context.Context, plans []PlanSeen) (changes []Featur
 	return changes, nil
 }
 
-// beginBatch reports whether a batch is the next of its instance; else it is stored already.
+// beginBatch reports whether a batch is a new one of its instance; else it is stored already. In a database that was set back
+// some before it may be missing, which are lost.
 func (tx *Tx) beginBatch(ctx context.Context, row AnalyticsInstance) (isNew bool, err error) {
 	first := row
 	first.Batch, first.Stored = 0, 0
 	if err := tx.with(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&first).Error; err != nil {
 		return false, err
 	}
-	done := tx.with(ctx).Model(&AnalyticsInstance{}).Where("instance = ? AND batch = ?", row.Instance, row.Batch-1).
+	done := tx.with(ctx).Model(&AnalyticsInstance{}).Where("instance = ? AND batch < ?", row.Instance, row.Batch).
 		Updates(map[string]any{"batch": row.Batch, "flushed_at": row.FlushedAt, "ended_at": row.EndedAt, "dropped": row.Dropped, "refused": row.Refused})
 	if done.Error != nil || done.RowsAffected > 0 {
 		return true, done.Error
@@ -109,7 +110,7 @@ func (tx *Tx) beginBatch(ctx context.Context, row AnalyticsInstance) (isNew bool
 		return false, err
 	}
 	if stored.Batch != row.Batch {
-		return false, fmt.Errorf("the last batch of this instance is %d, so %d cannot be the next: two processes use one name", stored.Batch, row.Batch)
+		return false, fmt.Errorf("the last batch of this instance is %d, so %d cannot be the next: two recorders use one name", stored.Batch, row.Batch)
 	}
 	return false, nil
 }

@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -33,7 +35,7 @@ type FeatureFlagCheckDay struct {
 
 func (FeatureFlagCheckDay) TableName() string { return "feature_flag_check_days" }
 
-// addChecks adds to what was counted. Rows come in one order, so that two instances never wait for each other in a circle.
+// addChecks adds to what was counted. Rows go in one order, so that two instances never wait for each other in a circle.
 func (tx *Tx) addChecks(ctx context.Context, rows []FeatureFlagCheck) error {
 	var days []FeatureFlagCheckDay
 	at := map[FeatureFlagCheckDay]int{}
@@ -55,6 +57,9 @@ func (tx *Tx) addChecks(ctx context.Context, rows []FeatureFlagCheck) error {
 			day.LastAt = row.Minute
 		}
 	}
+	slices.SortFunc(days, func(a, b FeatureFlagCheckDay) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Variant, b.Variant))
+	})
 	sum := func(table string) map[string]any {
 		return map[string]any{"checks": gorm.Expr(table + ".checks + excluded.checks")}
 	}

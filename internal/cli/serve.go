@@ -73,7 +73,9 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 	defer background.Wait() // before their databases are closed
 	defer cancel()
 	background.Go(func() { _ = clients.Run(ctx) })
-	site, err := cmd.site(ctx, settings.site(listener), store, flags, clients, accounts, keys, watch, &background, settings, s)
+	answering, answered := context.WithCancel(context.WithoutCancel(ctx)) // what the last requests show is recorded, too
+	defer answered()
+	site, err := cmd.site(answering, settings.site(listener), store, flags, clients, accounts, keys, watch, &background, settings, s)
 	if err != nil {
 		return err
 	}
