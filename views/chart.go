@@ -103,5 +103,5 @@ func Sums(series []Series, others string) []Series {
 			}
 		}
 	}
-	return append(series[: MaxSeries-1 : MaxSeries-1], rest)
+	return append(series[:MaxSeries-1:MaxSeries-1], rest)
 }

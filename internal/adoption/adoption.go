@@ -4,6 +4,8 @@
 package adoption
 
 import (
+	"strconv"
+
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -29,10 +31,22 @@ func (t *Tally) add(on bool) {
 	}
 }
 
-// Of is a number of the whole.
+// Share is the part of those known who have it, from 0 to 1.
 func (t Tally) Share() float64 {
 	if t.Known == 0 {
 		return 0
 	}
 	return float64(t.Has) / float64(t.Known)
+}
+
+// Percent writes the share for people: 61.2 %. All and none are said only of all and none.
+func (t Tally) Percent() string {
+	switch share := 100 * t.Share(); {
+	case t.Known == 0:
+		return "–"
+	case t.Has == 0 || t.Has == t.Known:
+		return strconv.Itoa(int(share)) + " %"
+	default:
+		return strconv.FormatFloat(min(max(share, 0.1), 99.9), 'f', 1, 64) + " %"
+	}
 }

@@ -154,3 +154,9 @@ func (c *count) sortedTenants() []Tenant {
 	})
 	return tenants
 }
+
+// PeopleWith is how many of all people get a variant.
+func (c *Census) PeopleWith(v Variant) Tally { return Tally{v.People, c.People.Known} }
+
+// TenantsWith is how many of all tenants get a variant.
+func (c *Census) TenantsWith(v Variant) Tally { return Tally{v.Tenants, c.Tenants.Known} }
