@@ -12,6 +12,9 @@ import (
 // pageSize is how many entries a page of a list has.
 const pageSize = 50
 
+// tenantsShown is how many tenants stand on a flag's page at once, behind its charts.
+const tenantsShown = 20
+
 // pages are the area's pages.
 type pages struct{ counts adoption.Counts }
 

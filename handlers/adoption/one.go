@@ -66,7 +66,7 @@ func (p *pages) one(c *shell.Context) error {
 		return err
 	}
 	found := page.tenants()
-	pager, from, to := views.PagerOf(c.Request.URL, len(found), pageSize)
+	pager, from, to := views.PagerOf(c.Request.URL, len(found), tenantsShown)
 	page.Pager, page.Tenants = pager, found[from:to]
 	return c.Render(http.StatusOK, "adoption/one", page)
 }
