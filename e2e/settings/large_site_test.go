@@ -245,9 +245,9 @@ func (h *largeHost) fillUse(t testing.TB) error {
 	for ago := 1; ago < largeUseDays; ago++ {
 		days = append(days, "SELECT '"+models.Day(now.AddDate(0, 0, -ago))+"'")
 	}
-	day, stamp := "day", "'"+now.UTC().Format("2006-01-02 15:04:05.000000+00:00")+"'"
+	day, stamp := "days.day", "'"+now.UTC().Format("2006-01-02 15:04:05.000000+00:00")+"'"
 	if !h.sqlite {
-		day, stamp = "CAST(day AS date)", "CAST("+stamp+" AS timestamptz)"
+		day, stamp = "CAST(days.day AS date)", "CAST("+stamp+" AS timestamptz)"
 	}
 	plans := []string{"SELECT ''"}
 	for n := range largePlans {
@@ -258,9 +258,9 @@ func (h *largeHost) fillUse(t testing.TB) error {
 			strings.Join(days, " UNION ALL "), strings.Join(plans, " UNION ALL "), with)
 	}
 	for _, statement := range []string{
-		all("INSERT INTO feature_flag_adoption SELECT 'production', name, " + day + ", kind, plan, 400, 1000, " + stamp + " FROM feature_flags, days, kinds, plans"),
-		all("INSERT INTO feature_flag_check_days SELECT 'production', name, " + day + ", variant, 12345, " + stamp + ", " + stamp + " FROM feature_flags, days, variants"),
-		all("INSERT INTO feature_flag_exposure_days SELECT 'production', name, " + day + ", variant, 500, 20, 500 FROM feature_flags, days, variants"),
+		all("INSERT INTO feature_flag_adoption SELECT 'production', name, " + day + ", kinds.kind, plans.plan, 400, 1000, " + stamp + " FROM feature_flags, days, kinds, plans"),
+		all("INSERT INTO feature_flag_check_days SELECT 'production', name, " + day + ", variants.variant, 12345, " + stamp + ", " + stamp + " FROM feature_flags, days, variants"),
+		all("INSERT INTO feature_flag_exposure_days SELECT 'production', name, " + day + ", variants.variant, 500, 20, 500 FROM feature_flags, days, variants"),
 		"INSERT INTO feature_flag_adoption_counts (environment, counted_at) VALUES ('production', " + stamp + ")",
 	} {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {

@@ -24,6 +24,7 @@ type overviewPage struct {
 	Rows    []*figure
 	Pager   views.Pager
 	Counted views.Moment // when adoption was counted last
+	Nobody  bool         // there was nobody to count
 	CSV     string
 }
 
@@ -120,6 +121,7 @@ func openOverview(c *shell.Context) (page overviewPage, found []*figure, err err
 		return page, nil, err
 	}
 	page.Total = len(found)
+	page.Nobody = !slices.ContainsFunc(found, func(f *figure) bool { return f.People.Counted || f.Tenants.Counted })
 	page.Query = strings.ToValidUTF8(strings.TrimSpace(c.Query("q")), "")
 	for _, word := range strings.Fields(strings.ToLower(page.Query)) {
 		found = slices.DeleteFunc(found, func(f *figure) bool { return !strings.Contains(f.search, word) })
