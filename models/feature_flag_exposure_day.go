@@ -37,6 +37,17 @@ func (r reader) CountExposures(ctx context.Context, environment, flag, since str
 	return rows, nil
 }
 
+// MoreExposures reports whether there are more events than so many for CountExposures to count.
+func (r reader) MoreExposures(ctx context.Context, environment, flag, since string, than int) (bool, error) {
+	var found int
+	err := r.with(ctx).Raw(`SELECT count(*) FROM (SELECT 1 FROM feature_flag_events
+		WHERE environment = ? AND flag = ? AND kind = 'exposure' AND day >= ? LIMIT ?) found`, environment, flag, since, than+1).Scan(&found).Error
+	if err != nil {
+		return false, fmt.Errorf("count who was shown %q: %w", flag, err)
+	}
+	return found > than, nil
+}
+
 // ExposureDays gives what was counted of the exposures to a flag on the days from one to before another, oldest first.
 func (r reader) ExposureDays(ctx context.Context, environment, flag, from, before string) ([]FeatureFlagExposureDay, error) {
 	rows, err := scanned(r.with(ctx).Raw("SELECT "+dayText(r.backend.Name())+`, variant, people, visitors, estimated FROM feature_flag_exposure_days e

@@ -371,3 +371,23 @@ func whole(t *testing.T, text string) int64 {
 	}
 	return n
 }
+
+func TestAFlagThatVeryManyAreShownIsCountedOnceAnHour(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := adopting(t, store, 30)
+		now := time.Now().UTC()
+		events := make([]models.FeatureFlagEvent, 20_001)
+		for n := range events {
+			events[n] = exposure(now, n, "on", fmt.Sprint("u-", n), "", 100_000)
+		}
+		told(t, store, 1, nil, events)
+		if did, err := surveys(site).Count(t.Context(), "development"); !did || err != nil {
+			t.Fatal(did, err)
+		}
+		told(t, store, 2, nil, []models.FeatureFlagEvent{exposure(now, 20_001, "on", "u-late", "", 100_000)})
+		if lines := file(t, site, "development/new-home?of=exposures"); len(lines) != 1 || lines[0][2] != "20001" {
+			t.Errorf("%v, want what was counted", lines)
+		}
+		site.As("viewer").Opens("/adoption/development/new-home").Sees("they are counted once an hour")
+	})
+}

@@ -33,8 +33,9 @@ type onePage struct {
 	PlanChoices []views.Choice
 
 	Trend, Exposures, Reads, Minutes views.Chart
-	Sampled                          bool  // of the exposures, not all are recorded
-	Exposed, ExposedVisitors         int64 // in the period: each person once a day and variant
+	Shown                            views.Moment // when exposures were counted; zero: just now
+	Sampled                          bool         // of the exposures, not all are recorded
+	Exposed, ExposedVisitors         int64        // in the period: each person once a day and variant
 	First, Last                      views.Moment
 	Today                            int64 // checks
 	Minted                           int64 // ids of visitors that were given out in the last 30 days
@@ -180,6 +181,10 @@ func (p *onePage) tenants() []adoption.Tenant {
 	return found
 }
 
+// countedAtOnce is how many events a page counts itself. Beyond that, it shows what was counted within the hour: 100,000
+// people who are shown a flag on a day would keep it waiting.
+const countedAtOnce = 20_000
+
 // exposures are how many were shown each variant, by the day: what was counted and, of the days that may have more since,
 // the events themselves.
 func (p *onePage) exposures(ctx context.Context, store *models.Store) ([]models.FeatureFlagExposureDay, error) {
@@ -187,12 +192,22 @@ func (p *onePage) exposures(ctx context.Context, store *models.Store) ([]models.
 	if err != nil {
 		return nil, err
 	}
-	since := p.since()
+	key, since, end := p.About.Name, p.since(), day(p.now, 2)
 	uncounted := max(since, adoption.Uncounted(counted))
-	rows, err := store.ExposureDays(ctx, p.Environment, p.About.Name, since, uncounted)
+	if !counted.IsZero() {
+		many, err := store.MoreExposures(ctx, p.Environment, key, uncounted, countedAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		if many {
+			p.Shown = p.At(counted)
+			return store.ExposureDays(ctx, p.Environment, key, since, end)
+		}
+	}
+	rows, err := store.ExposureDays(ctx, p.Environment, key, since, uncounted)
 	if err != nil {
 		return nil, err
 	}
-	newest, err := store.CountExposures(ctx, p.Environment, p.About.Name, uncounted)
+	newest, err := store.CountExposures(ctx, p.Environment, key, uncounted)
 	return slices.Concat(rows, newest), err
 }
