@@ -17,6 +17,7 @@ import (
 
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -34,6 +35,7 @@ var settingsPages = []string{
 	"/flags/new-home/development/who", "/flags/reports/development/who",
 	"/flags/new-home/development/kill", "/flags/winter-look/production/lift",
 	"/subjects/development", "/subjects/development/one?user=u-ann", "/subjects/development/one?tenant=t-acme&explain=new-home",
+	"/adoption/development", "/adoption/development?q=nothing-of-this-name", "/adoption/staging?sort=-people7", "/adoption/development/new-home", "/adoption/development/checkout?days=365&plan=pro&q=acme", "/adoption/staging/reports?days=90",
 	"/inspect", "/inspect?find=ann&in=development", "/inspect?explain=checkout&in=development&user=u-ann",
 	"/inspect?at=2026-01-01T12%3A00%3A00Z&compare=moment&explain=winter-look&in=production&user=u-ann", "/inspect?compare=environment&in=development&user=u-ann&vs_in=production&which=differs",
 	"/segments/development", "/new-segment/development", "/segments/development/germany", "/segments/development/germany/remove",
@@ -53,7 +55,7 @@ var settingsPages = []string{
 }
 
 // notPages are routes that answer programs, or somebody else than Ada.
-var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/audit.csv", "/audit.json", "/my-plan"}
+var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/audit.csv", "/audit.json", "/my-plan", "/adoption.csv/"}
 
 // settingsSite has something on every page: flags, one of them killed and one archived, people and tenants who were
 // seen, a channel for alerts with a watch, and an instance that tells how it is doing.
@@ -73,6 +75,7 @@ func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
 	if err := site.Directory.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	wasUsed(t, site)
 	ada := site.As("admin")
 	ada.Submits(ada.Opens("/flags/reports/staging/archive"), "/archive", "reason", "not here").Is(http.StatusOK)
 	ada.Posts("/alerts/channels/new", "kind", "webhook", "name", "Operations", "target", "https://hooks.example.com/flags").Is(http.StatusOK)
@@ -86,6 +89,34 @@ func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
 		pages = append(pages, strings.NewReplacer("{channel}", channel, "{kill}", fmt.Sprint(kill)).Replace(page))
 	}
 	return site, pages
+}
+
+// wasUsed lets flags have been read and shown for a while, by more people from day to day, with a gap.
+func wasUsed(t *testing.T, site *settingstest.Site) {
+	t.Helper()
+	now := time.Now()
+	var rows []models.FeatureFlagAdoption
+	batch := models.Batch{Instance: models.AnalyticsInstance{Instance: "one", Environment: "development", Batch: 1, StartedAt: models.At(now), FlushedAt: models.At(now), Every: 10_000, Refused: "{}"}}
+	for ago := range int64(40) {
+		at := now.AddDate(0, 0, -int(ago))
+		day := models.Day(at)
+		for _, kind := range []string{models.SeenUser, models.SeenTenant} {
+			if ago < 10 || ago > 13 {
+				rows = append(rows, models.FeatureFlagAdoption{Environment: "development", Flag: "new-home", Day: day, Kind: kind, Has: 80 - ago, Known: 100, CountedAt: models.At(now)})
+			}
+		}
+		for n, variant := range []string{"on", "off"} {
+			batch.Checks = append(batch.Checks, models.FeatureFlagCheck{Day: day, Minute: models.At(at.Truncate(time.Minute)), Environment: "development", Flag: "new-home", Variant: variant, Checks: 12_345 + 100*ago})
+			batch.Events = append(batch.Events, models.FeatureFlagEvent{Day: day, ID: fmt.Sprintf("00000000-0000-8000-8000-%012d", 10*ago+int64(n)), At: models.At(at), Kind: models.EventExposure,
+				Environment: "development", Flag: "new-home", Variant: variant, UserID: "u-ann", Share: 50_000})
+		}
+	}
+	if err := site.Store.PutAdoption(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Store.RecordBatch(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // asksForChanges makes requests: one that others have overtaken, and one that is scheduled in steps; and a kill that

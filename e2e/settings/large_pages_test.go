@@ -61,6 +61,9 @@ func largeSearches() []string {
 		"/inspect?at=" + past + "&compare=moment&in=production&user=u-00001&which=differs",
 		"/inspect?compare=environment&in=production&user=u-00001&vs_in=staging",
 		"/tenants?plan=plan-3&q=99",
+		"/adoption/production?q=rentals+flag&sort=-people7&page=3",
+		"/adoption/production/" + largeKey(largeFlags/2) + "?days=365&plan=plan-3&q=t-009",
+		"/adoption.csv/production/" + largeKey(largeFlags/2) + "?of=tenants",
 		"/alerts/deliveries?status=sent&page=100",
 	}
 }
@@ -69,7 +72,7 @@ func largeSearches() []string {
 func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	t.Helper()
 	names := strings.NewReplacer("/migrations/:env/:key", "/migrations/production/"+largeEntity(7), ":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
-		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/tenant/history", "/tenant/history?id="+largeTenant(20), "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
+		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/adoption.csv/:env/:key", "/adoption.csv/production/"+largeKey(largeFlags/2)+"?of=exposures", "/tenant/history", "/tenant/history?id="+largeTenant(20), "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
 	known := map[string]bool{}
 	for _, at := range []struct {
 		needs  map[string]string
@@ -197,7 +200,7 @@ func asAdmin(*gin.Context) (settings.Person, error) { return settingstest.People
 func largeFirst() []string {
 	flag := "/flags/" + largeKey(largeFlags/2)
 	return []string{"/flags", flag, flag + "/production", flag + "/production/rules", flag + "/production/who", flag + "/production/overrides",
-		"/flags/" + largeKey(3) + "/production/who", "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health", "/migrations/production", "/migrations/production/" + largeEntity(7)}
+		"/flags/" + largeKey(3) + "/production/who", "/adoption/production", "/adoption/production/" + largeKey(largeFlags/2), "/plans/production", "/plans/production/plan-3", "/subjects/production/one?user=u-00001", "/inspect?in=production&user=u-00001", "/changes", "/health", "/migrations/production", "/migrations/production/" + largeEntity(7)}
 }
 
 // quick expects that a page takes as long as is promised at most: the middle of several tries, and of several times that

@@ -44,7 +44,7 @@ func largeSite(t testing.TB, store *models.Store) *largeHost {
 	if _, err := h.Changes.Import(t.Context(), document, changes.ImportOptions{Author: "test", Reason: "a large configuration"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts, h.fillRequests, h.fillEntities} {
+	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts, h.fillRequests, h.fillEntities, h.fillUse} {
 		if err := fill(t); err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +231,55 @@ func (h *largeHost) publishes(t testing.TB, n int) {
 	if _, err := h.Changes.Publish(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fillUse stores of every flag who had it on and how often it was read for weeks, and of the flag whose pages are measured
+// whom it was shown today: everybody.
+func (h *largeHost) fillUse(t testing.TB) error {
+	db, err := h.Store.SQL()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	days := []string{"SELECT '" + models.Day(now) + "'"}
+	for ago := 1; ago < largeUseDays; ago++ {
+		days = append(days, "SELECT '"+models.Day(now.AddDate(0, 0, -ago))+"'")
+	}
+	day, stamp := "days.day", "'"+now.UTC().Format("2006-01-02 15:04:05.000000+00:00")+"'"
+	if !h.sqlite {
+		day, stamp = "CAST(days.day AS date)", "CAST("+stamp+" AS timestamptz)"
+	}
+	plans := []string{"SELECT ''"}
+	for n := range largePlans {
+		plans = append(plans, fmt.Sprintf("SELECT 'plan-%d'", n))
+	}
+	all := func(with string) string {
+		return fmt.Sprintf("WITH days(day) AS (%s), plans(plan) AS (%s), kinds(kind) AS (SELECT 'user' UNION ALL SELECT 'tenant'), variants(variant) AS (SELECT 'on' UNION ALL SELECT 'off') %s",
+			strings.Join(days, " UNION ALL "), strings.Join(plans, " UNION ALL "), with)
+	}
+	for _, statement := range []string{
+		all("INSERT INTO feature_flag_adoption SELECT 'production', name, " + day + ", kinds.kind, plans.plan, 400, 1000, " + stamp + " FROM feature_flags, days, kinds, plans"),
+		all("INSERT INTO feature_flag_check_days SELECT 'production', name, " + day + ", variants.variant, 12345, " + stamp + ", " + stamp + " FROM feature_flags, days, variants"),
+		all("INSERT INTO feature_flag_exposure_days SELECT 'production', name, " + day + ", variants.variant, 500, 20, 500 FROM feature_flags, days, variants"),
+		"INSERT INTO feature_flag_adoption_counts (environment, counted_at) VALUES ('production', " + stamp + ")",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			return fmt.Errorf("%s: %w", statement[max(0, len(statement)-200):], err)
+		}
+	}
+	batch := models.Batch{Instance: models.AnalyticsInstance{Instance: "one", Environment: "production", Batch: 1, StartedAt: models.At(now), FlushedAt: models.At(now), Every: 10_000, Refused: "{}"}}
+	for n := range largePeople {
+		batch.Events = append(batch.Events, models.FeatureFlagEvent{Day: models.Day(now), ID: fmt.Sprintf("00000000-0000-8000-8000-%012d", n), At: models.At(now), Kind: models.EventExposure,
+			Environment: "production", Flag: largeKey(largeFlags / 2), Variant: []string{"on", "off"}[n%2], UserID: fmt.Sprintf("u-%05d", n), Share: 100_000})
+	}
+	for n := range 60 {
+		at := now.Add(-time.Duration(n) * time.Minute)
+		batch.Checks = append(batch.Checks, models.FeatureFlagCheck{Day: models.Day(at), Minute: models.At(at.Truncate(time.Minute)), Environment: "production", Flag: largeKey(largeFlags / 2), Variant: "on", Checks: 1000})
+	}
+	if _, err = h.Store.RecordBatch(t.Context(), batch); err == nil && !h.sqlite {
+		_, err = db.ExecContext(t.Context(), "ANALYZE feature_flag_adoption, feature_flag_check_days, feature_flag_exposure_days, feature_flag_events")
+	}
+	return err
 }
 
 // cookies of the admin, at the host and at the pages that stand alone.

@@ -20,6 +20,7 @@ const (
 	largeChannels  = 20 / fraction
 	largeInstances = 50 / fraction
 	largeAccounts  = 200 / fraction // and as many API tokens
+	largeUseDays   = 40             // of which it is known who had each flag on
 )
 
 // largeDocument is the configuration: the flags in three environments, the overrides in production.

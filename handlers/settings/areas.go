@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"github.com/toprent/flags/handlers/adoption"
 	"github.com/toprent/flags/handlers/alerts"
 	"github.com/toprent/flags/handlers/api"
 	"github.com/toprent/flags/handlers/audit"
@@ -38,6 +39,7 @@ func areas() []func(*shell.App) {
 		rules.Register,
 		segments.Register,
 		subjects.Register,
+		adoption.Register,
 		inspect.Register,
 		plans.Register,
 		environments.Register,

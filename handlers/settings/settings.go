@@ -22,6 +22,7 @@ import (
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/internal/access"
+	"github.com/toprent/flags/internal/adoption"
 	"github.com/toprent/flags/internal/alerts"
 	"github.com/toprent/flags/internal/audit"
 	"github.com/toprent/flags/internal/catalog"
@@ -187,7 +188,8 @@ func New(config Config) (*Settings, error) {
 		config.Preview.Drafts = drafts{s.app}
 	}
 	letters := review.NewLetters(s.app.Reviews, telling, config.Logger)
-	s.runs = append(watching, telling.Run, letters.Run, log.Run, s.app.Impacts.Run, s.warm, s.schedule)
+	counting := adoption.NewJob(config.Store, newest, config.Directory, config.Logger)
+	s.runs = append(watching, telling.Run, letters.Run, log.Run, s.app.Impacts.Run, s.warm, s.schedule, counting.Run)
 	if config.AuditHeads.URL != "" {
 		s.runs = append(s.runs, func(ctx context.Context) error { return sendHeads(ctx, log, telling, config) })
 	}
@@ -217,8 +219,9 @@ func (s *Settings) Needs() map[string]string {
 	return needs
 }
 
-// Run does what goes on beside requests, until ctx is done and all of it has ended: it sends alerts, and tells the other
-// instances how this one is doing. Every instance may run it; each alert is sent by one of them.
+// Run does what goes on beside requests, until ctx is done and all of it has ended: it sends alerts, counts
+// who has which flags on, and tells the other instances how this one is doing. Every instance may run it; each alert is sent
+// by one of them, and each count is made by one.
 func (s *Settings) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, run := range s.runs {

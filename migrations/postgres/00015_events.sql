@@ -89,6 +89,27 @@ CREATE TABLE feature_flag_adoption (
     counted_at  timestamptz NOT NULL,
     PRIMARY KEY (environment, flag, day, kind, plan)
 );
+CREATE INDEX feature_flag_adoption_day ON feature_flag_adoption (environment, day) WHERE plan = '';
+
+-- Which people and visitors were shown what, by the day: of the events, and kept when those are gone. people counts visitors
+-- too; estimated is for all people where only a share of them is recorded.
+CREATE TABLE feature_flag_exposure_days (
+    environment text        NOT NULL CHECK (environment <> ''),
+    flag        text        NOT NULL CHECK (flag <> ''),
+    day         date        NOT NULL,
+    variant     text        NOT NULL,
+    people      bigint      NOT NULL CHECK (people >= 0),
+    visitors    bigint      NOT NULL CHECK (visitors BETWEEN 0 AND people),
+    estimated   bigint      NOT NULL CHECK (estimated >= people),
+    PRIMARY KEY (environment, flag, day, variant)
+);
+
+-- When adoption was counted last, and until when an instance is at it.
+CREATE TABLE feature_flag_adoption_counts (
+    environment text        PRIMARY KEY CHECK (environment <> ''),
+    counted_at  timestamptz,
+    busy_until  timestamptz
+);
 
 -- What is recorded of a flag beyond the usual, or less: the share of people whose exposures are kept, in hundred-thousandths,
 -- and whether every check is kept as an event of its own until a time.

@@ -87,6 +87,27 @@ CREATE TABLE feature_flag_adoption (
     counted_at  TEXT NOT NULL CHECK (datetime(counted_at) IS NOT NULL),
     PRIMARY KEY (environment, flag, day, kind, plan)
 ) STRICT;
+CREATE INDEX feature_flag_adoption_day ON feature_flag_adoption (environment, day) WHERE plan = '';
+
+-- Which people and visitors were shown what, by the day: of the events, and kept when those are gone. people counts visitors
+-- too; estimated is for all people where only a share of them is recorded.
+CREATE TABLE feature_flag_exposure_days (
+    environment TEXT    NOT NULL CHECK (environment <> ''),
+    flag        TEXT    NOT NULL CHECK (flag <> ''),
+    day         TEXT    NOT NULL CHECK (date(day) IS NOT NULL),
+    variant     TEXT    NOT NULL,
+    people      INTEGER NOT NULL CHECK (people >= 0),
+    visitors    INTEGER NOT NULL CHECK (visitors BETWEEN 0 AND people),
+    estimated   INTEGER NOT NULL CHECK (estimated >= people),
+    PRIMARY KEY (environment, flag, day, variant)
+) STRICT;
+
+-- When adoption was counted last, and until when an instance is at it.
+CREATE TABLE feature_flag_adoption_counts (
+    environment TEXT PRIMARY KEY CHECK (environment <> ''),
+    counted_at  TEXT CHECK (datetime(counted_at) IS NOT NULL OR counted_at IS NULL),
+    busy_until  TEXT CHECK (datetime(busy_until) IS NOT NULL OR busy_until IS NULL)
+) STRICT;
 
 -- What is recorded of a flag beyond the usual, or less: the share of people whose exposures are kept, in hundred-thousandths,
 -- and whether every check is kept as an event of its own until a time.
