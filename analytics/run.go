@@ -18,6 +18,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	for _, q := range r.queues {
 		sinks.Go(func() { q.run(ctx) })
 	}
+	sinks.Go(func() { r.keepDays(ctx) })
 	for down := false; ctx.Err() == nil; {
 		err := r.tend(ctx)
 		switch {
@@ -53,7 +54,10 @@ func (r *Recorder) tend(ctx context.Context) error {
 	if err := r.readRecording(ctx); err != nil {
 		return err
 	}
-	return r.Flush(ctx)
+	if err := r.Flush(ctx); err != nil {
+		return err
+	}
+	return r.forgetQueued(ctx)
 }
 
 // Queue is how many events wait to be stored, and how many may.

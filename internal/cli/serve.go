@@ -90,7 +90,11 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, watch *watching, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log, Telemetry: s.telemetry})
-	recorder := analytics.New(store, flags, analytics.Options{Telemetry: s.telemetry, Logger: s.log})
+	audit, err := cfg.auditKey()
+	if err != nil {
+		return nil, err
+	}
+	recorder := analytics.New(store, flags, analytics.Options{Key: eventKey(audit, keys), Telemetry: s.telemetry, Logger: s.log})
 	watch.metrics.WatchDirectory(seen)
 	watch.metrics.WatchQueue("events", recorder)
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
