@@ -29,15 +29,22 @@ type Forgotten []AnalyticsForgotten
 
 // Becomes gives the name that somebody has had since they were forgotten, for what happened before; false if they were not.
 func (f Forgotten) Becomes(name string, at Time) (string, bool) {
-	if name == "" {
-		return "", false
-	}
+	row, was := f.find(name, at)
+	return row.Becomes, was
+}
+
+func (f Forgotten) find(name string, at Time) (AnalyticsForgotten, bool) {
 	for _, row := range f {
-		if !at.After(row.At.Time) && row.Mark == mark(row.Mark[:saltLength], name) {
-			return row.Becomes, true
+		if name != "" && !at.After(row.At.Time) && row.Mark == mark(row.Mark[:saltLength], name) {
+			return row, true
 		}
 	}
-	return "", false
+	return AnalyticsForgotten{}, false
+}
+
+// visitor is the name of a visitor that turns out to be one of who was forgotten: the same for all who find it out.
+func (row AnalyticsForgotten) visitor(id string) string {
+	return "forgotten-" + mark(row.Mark, id)[len(row.Mark):][:12]
 }
 
 // Last is when somebody was forgotten last; zero: nobody was lately.

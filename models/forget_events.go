@@ -164,17 +164,17 @@ func (tx *Tx) withoutForgotten(ctx context.Context, forgotten Forgotten, b Batch
 
 // forgetIn puts other names into an event, and reports whether it is one of somebody who was forgotten.
 func (tx *Tx) forgetIn(ctx context.Context, forgotten *Forgotten, e *FeatureFlagEvent) (changed bool, err error) {
-	user, isUser := forgotten.Becomes(e.UserID, e.At)
+	user, isUser := forgotten.find(e.UserID, e.At)
 	visitor, isVisitor := forgotten.Becomes(e.VisitorID, e.At)
 	if tenant, is := forgotten.Becomes(e.Tenant, e.At); is {
 		e.Tenant = tenant
 	}
 	if isUser && !isVisitor && e.VisitorID != "" { // a browser that was not known to be theirs
-		visitor, isVisitor = ForgottenName(), true
+		visitor, isVisitor = user.visitor(e.VisitorID), true
 		if _, err := tx.forgetVisitor(ctx, e.VisitorID, visitor); err != nil {
 			return false, err
 		}
-		row, err := tx.noteForgotten(ctx, e.VisitorID, visitor, forgotten.Last())
+		row, err := tx.noteForgotten(ctx, e.VisitorID, visitor, user.At.Time)
 		if err != nil {
 			return false, err
 		}
@@ -182,7 +182,7 @@ func (tx *Tx) forgetIn(ctx context.Context, forgotten *Forgotten, e *FeatureFlag
 	}
 	changed = isUser || isVisitor && e.UserID == ""
 	if isUser {
-		e.UserID = user
+		e.UserID = user.Becomes
 	}
 	if isVisitor {
 		e.VisitorID = visitor
