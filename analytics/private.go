@@ -15,10 +15,13 @@ func (r *Recorder) private(id string) string {
 	return clean(id)
 }
 
-// place makes a place fit to be stored: a route, without what a request asks of it.
+// place makes a place fit to be stored: a route, without what a request asks of it. What has an address in it is none.
 func (r *Recorder) place(place string) string {
 	if i := strings.IndexAny(place, "?#"); i >= 0 {
 		place = place[:i]
 	}
-	return r.private(place)
+	if pseudonym.Tells(place) {
+		return ""
+	}
+	return clean(place)
 }
