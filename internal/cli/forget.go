@@ -25,7 +25,7 @@ func (cmd forget) Run(ctx context.Context, settings *Settings, s streams) error 
 		fmt.Fprintf(s.out, "  audit: %d personal values deleted with their salts; the chains are whole\n", f.Audit)
 		fmt.Fprintf(s.out, "  directory: %d rows deleted\n", f.Directory)
 		fmt.Fprintf(s.out, "  other tables: the name replaced %d times, in past revisions too\n", f.Replaced)
-		fmt.Fprintf(s.out, "  events: %d have the new name, as their ids have nothing to do with the person any more; %d browsers of theirs have new ids\n", f.Events.Events, f.Events.Visitors)
+		fmt.Fprintf(s.out, "  events: %d have the new name, and ids that nobody can tell them by; browsers of theirs that have new ids: %d\n", f.Events.Events, f.Events.Visitors)
 		if f.Account {
 			fmt.Fprintln(s.out, "  account: disabled, and nobody's; its sessions, links and tokens are ended")
 		}
