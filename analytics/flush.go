@@ -133,8 +133,10 @@ func (r *Recorder) nextBatch(last bool) *models.Batch {
 	b := &models.Batch{Instance: models.AnalyticsInstance{
 		Instance: r.flags.Instance(), Environment: r.flags.Environment(), Host: clean(r.Host), Batch: t.number + 1,
 		StartedAt: models.At(r.flags.Started()), FlushedAt: now, Every: r.Every.Milliseconds(), Dropped: r.dropped.Load(), Refused: string(refused),
+		Sinks: r.tellSinks(),
 	}}
 	n := min(len(r.events), maxEvents)
+	b.Instance.Waiting = int64(len(r.events) - n)
 	b.Events = slices.Clone(r.events[:n])
 	r.events = slices.Delete(r.events, 0, n)
 	slices.SortFunc(b.Events, func(a, b models.FeatureFlagEvent) int { // one order, as of checks

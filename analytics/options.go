@@ -11,6 +11,7 @@
 package analytics
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"os"
 	"time"
@@ -27,9 +28,18 @@ type Options struct {
 	// 300 bytes each.
 	MaxWaiting int
 
-	// KeepEvents and KeepChecks are how many days events, and checks by the minute, are kept; default to 400 and 30.
-	// Checks by the day are kept for good.
+	// KeepEvents and KeepChecks are how many days events, and checks by the minute, are kept, at least 7; default to 400 and
+	// 30. Checks by the day are kept for good.
 	KeepEvents, KeepChecks int
+
+	// Key makes the pseudonyms that stand where ids look like e-mail addresses: the same on all instances, and never another,
+	// since somebody has another pseudonym then. The audit's key does well: who is forgotten is found by it. Defaults to one
+	// of this process alone: then it is not known of two processes, or after a restart, who is the same.
+	Key []byte
+
+	// Emails stores ids that look like e-mail addresses as they are. Give it only where it is certain that events may have
+	// them: sinks get them too.
+	Emails bool
 
 	// Sinks get every event too, each at its own pace; package sinks has some. Each has room for MaxWaiting events.
 	Sinks []Sink
@@ -59,6 +69,10 @@ func (o Options) complete() Options {
 	orElse(&o.MaxWaiting, 100_000)
 	orElse(&o.KeepEvents, 400)
 	orElse(&o.KeepChecks, 30)
+	o.KeepEvents, o.KeepChecks = max(o.KeepEvents, 7), max(o.KeepChecks, 7)
+	if len(o.Key) == 0 {
+		o.Key = []byte(rand.Text())
+	}
 	if o.Host == "" {
 		o.Host, _ = os.Hostname()
 	}

@@ -35,7 +35,7 @@ func (r *Recorder) planChanged(tenant, from, to string) {
 }
 
 func (r *Recorder) keepPlan(tenant, plan string, change models.FeatureFlagEvent) bool {
-	seen := models.PlanSeen{AnalyticsTenant: models.AnalyticsTenant{Environment: change.Environment, Tenant: clean(tenant), Plan: clean(plan), Since: change.At}, Change: change}
+	seen := models.PlanSeen{AnalyticsTenant: models.AnalyticsTenant{Environment: change.Environment, Tenant: r.private(tenant), Plan: r.private(plan), Since: change.At}, Change: change}
 	if seen.Tenant == "" { // nothing of its id can be stored
 		return true
 	}

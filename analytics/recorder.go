@@ -158,7 +158,7 @@ func (r *Recorder) about(kind models.EventKind, who *ruleset.Subject, place stri
 	at := models.At(r.flags.Now())
 	return models.FeatureFlagEvent{
 		Day: models.Day(at.Time), ID: newID(), At: at, Kind: kind, Environment: r.flags.Environment(),
-		Place: clean(place), UserID: clean(who.User), VisitorID: clean(who.Visitor), Tenant: clean(who.Tenant), Plan: clean(who.Plan),
+		Place: r.place(place), UserID: r.private(who.User), VisitorID: r.private(who.Visitor), Tenant: r.private(who.Tenant), Plan: r.private(who.Plan),
 		Share: int64(ruleset.Everyone),
 	}
 }

@@ -21,6 +21,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	for _, q := range r.queues {
 		sinks.Go(func() { q.run(sinking) })
 	}
+	sinks.Go(func() { r.keepDays(ctx) })
 	for down := false; ctx.Err() == nil; {
 		err := r.tend(ctx)
 		switch {
@@ -52,7 +53,7 @@ func (r *Recorder) pause() time.Duration {
 
 // tend does what is done at each flush.
 func (r *Recorder) tend(ctx context.Context) error {
-	return errors.Join(r.Flush(ctx), r.readRecording(ctx)) // while the database is down, too, each minute counts by itself
+	return errors.Join(r.Flush(ctx), r.readRecording(ctx), r.forgetQueued(ctx)) // while the database is down, too, each minute counts by itself
 }
 
 // Queue is how many events wait to be stored, and how many may.

@@ -33,6 +33,10 @@ type Options struct {
 	// a key already, changes with another one, or with none, are refused. Defaults to none: the chain then proves less.
 	AuditKey []byte
 
+	// EventKeys are those that pseudonyms of events are made with, or were: see analytics.Options.Key. Who is forgotten by an
+	// e-mail address is found in events with them. Defaults to AuditKey, if there is one.
+	EventKeys [][]byte
+
 	// MayApprove reports whether a person, by id, may approve changes of an environment now. It is asked again when a
 	// request is applied, so that the approval of somebody who has lost the role since counts no more. Without it, who
 	// approved once has approved.
@@ -47,6 +51,9 @@ func New(store *models.Store, options ...Options) *Changes {
 	var o Options
 	if len(options) > 0 {
 		o = options[0]
+	}
+	if len(o.EventKeys) == 0 && len(o.AuditKey) > 0 {
+		o.EventKeys = [][]byte{o.AuditKey}
 	}
 	return &Changes{store: store, audit: audit.New(store, audit.Options{Key: o.AuditKey}), options: o}
 }

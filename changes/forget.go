@@ -2,20 +2,22 @@ package changes
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/internal/pseudonym"
 	"github.com/toprent/flags/models"
 )
 
 // Forgotten says what was removed about somebody, and what was not.
 type Forgotten struct {
-	As        string        // the name that stands where theirs did
-	Audit     int64         // personal values that were deleted from the audit
-	Directory int64         // rows of the directory, one for each environment
-	Replaced  int64         // rows, past ones included, that held their name as somebody's name, and letters to them
+	As        string // the name that stands where theirs did
+	Audit     int64  // personal values that were deleted from the audit
+	Directory int64  // rows of the directory, one for each environment
+	Replaced  int64  // rows, past ones included, that held their name as somebody's name, and letters to them
+	Events    models.ForgottenEvents
 	Account   bool          // there was an account: it is disabled, and nobody's
 	Ended     []Published   // revisions that ended their overrides
 	Held      []models.Held // what still holds their name
@@ -32,7 +34,7 @@ func (c *Changes) Forget(ctx context.Context, names []string, author string) (fo
 		return Forgotten{}, errors.New("say who is to be forgotten: a user id or an e-mail address")
 	}
 	err = c.write(ctx, "forget somebody", func(tx *models.Tx) error {
-		forgotten = Forgotten{As: "forgotten-" + strings.ToLower(rand.Text()[:12])}
+		forgotten = Forgotten{As: models.ForgottenName()}
 		return c.forget(ctx, tx, names, author, &forgotten)
 	})
 	if err != nil {
@@ -42,11 +44,20 @@ func (c *Changes) Forget(ctx context.Context, names []string, author string) (fo
 }
 
 func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, author string, f *Forgotten) error {
+	// Events first, and before anything is locked that publishing waits for: there may be many.
+	names, err := namesOf(ctx, tx, names)
+	if err != nil {
+		return err
+	}
+	held, err := c.forgetEvents(ctx, tx, names, f)
+	if err != nil {
+		return err
+	}
 	environments, err := tx.LockAll(ctx)
 	if err != nil {
 		return err
 	}
-	if names, err = forgetAccount(ctx, tx, names, f); err != nil {
+	if err = forgetAccount(ctx, tx, names, f); err != nil {
 		return err
 	}
 	if err := tx.RevokeTokensOf(ctx, names, f.As); err != nil {
@@ -80,6 +91,7 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 	if f.Held, err = tx.StillHolding(ctx, names); err != nil {
 		return err
 	}
+	f.Held = append(f.Held, held...)
 	if err := tx.NoteForget(ctx); err != nil {
 		return err
 	}
@@ -96,17 +108,50 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 	return nil
 }
 
-// forgetAccount makes the account nobody's that one of the names is of, and gives all names of its owner.
-func forgetAccount(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) ([]string, error) {
+// forgetEvents makes a person's events somebody's under another name, those under pseudonyms too, and lists what holds their
+// names besides.
+func (c *Changes) forgetEvents(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) (held []models.Held, err error) {
+	known := slices.Clone(names)
+	for _, name := range names {
+		for _, key := range c.options.EventKeys {
+			if pseudonym.Tells(name) {
+				known = append(known, pseudonym.Of(key, name))
+			}
+		}
+	}
+	slices.Sort(known)
+	if f.Events, err = tx.ForgetEvents(ctx, slices.Compact(known), f.As); err != nil {
+		return nil, err
+	}
+	if held, err = tx.HoldingEvents(ctx, names); err != nil {
+		return nil, err
+	}
+	if len(c.options.EventKeys) == 0 && slices.ContainsFunc(names, pseudonym.Tells) {
+		held = append(held, models.Held{Where: "events under the pseudonym of an e-mail address, if there are any: without the key of the servers nobody can tell which these are"})
+	}
+	return held, nil
+}
+
+// namesOf gives all names of somebody: those that are given, and those of the account that one of them is of.
+func namesOf(ctx context.Context, tx *models.Tx, names []string) ([]string, error) {
 	account, err := tx.AccountNamed(ctx, names)
 	if errors.Is(err, models.ErrNotFound) {
 		return names, nil
 	}
+	return append(slices.Clone(names), account.ID, account.Email, account.EmailKey), err
+}
+
+// forgetAccount makes the account nobody's that one of the names is of.
+func forgetAccount(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) error {
+	account, err := tx.AccountNamed(ctx, names)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.Account = true
-	return append(names, account.ID, account.Email, account.EmailKey), tx.ForgetAccount(ctx, account.ID, f.As)
+	return tx.ForgetAccount(ctx, account.ID, f.As)
 }
 
 // endOverrides ends a user's live overrides in an environment.

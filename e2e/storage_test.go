@@ -25,7 +25,7 @@ func TestStorage(t *testing.T) {
 // Exercise runs the storage suite. open gives a migrated database that is empty and the test's own.
 func Exercise(t *testing.T, open func(t *testing.T) *models.Store) {
 	for _, suite := range []map[string]func(*testing.T, *storage){
-		readingCases, historyCases, publishCases, publishAllCases, killCases, maintainCases, requestCases, scheduleCases, distrustCases, importCases, corruptCases, subjectCases, schemaCases, rollbackCases, promotionCases, forgetCases, doorCases, cutoverCases, stepBackCases,
+		readingCases, historyCases, publishCases, publishAllCases, killCases, maintainCases, requestCases, scheduleCases, distrustCases, importCases, corruptCases, subjectCases, schemaCases, rollbackCases, promotionCases, forgetCases, doorCases, cutoverCases, stepBackCases, eventCases, forgetEventCases, privacyCases,
 	} {
 		for name, run := range suite {
 			t.Run(name, func(t *testing.T) { run(t, newStorage(t, open(t))) })

@@ -24,6 +24,11 @@ func restricted() map[string]string {
 // open is what it may do to all other tables.
 const open = "SELECT, INSERT, UPDATE, DELETE"
 
+// owned are the functions that do for it what only the owner may: they make and drop the tables of days.
+func owned() []string {
+	return []string{"feature_flag_make_day(text, date)", "feature_flag_drop_days(text, integer)"}
+}
+
 // Grant gives a role of PostgreSQL what serving needs, and takes away what it had beyond that. Tables of later
 // migrations need another Grant.
 func Grant(ctx context.Context, db *sql.DB, dialect Dialect, role string) error {
@@ -55,6 +60,9 @@ func Grant(ctx context.Context, db *sql.DB, dialect Dialect, role string) error 
 		statements = append(statements, fmt.Sprintf("REVOKE ALL ON %s FROM %s, PUBLIC", quoted(table), quoted(role)), fmt.Sprintf("GRANT %s ON %s TO %s", rights, quoted(table), quoted(role)))
 	}
 	statements = append(statements, fmt.Sprintf("GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", quoted(schema), quoted(role)))
+	for _, function := range owned() {
+		statements = append(statements, fmt.Sprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function, quoted(role)))
+	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("grant: %s: %w", statement, err)
@@ -86,8 +94,9 @@ func refuseOwner(ctx context.Context, tx *sql.Tx, role string) error {
 	return nil
 }
 
+// tablesOf are all tables but the partitions of others: what a role may do to those it may do through their parent alone.
 func tablesOf(ctx context.Context, tx *sql.Tx) (tables []string, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND pg_has_role(current_user, tableowner, 'USAGE') ORDER BY tablename")
+	rows, err := tx.QueryContext(ctx, "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY relname")
 	if err != nil {
 		return nil, err
 	}

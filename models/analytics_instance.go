@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm/clause"
 )
@@ -19,7 +20,18 @@ type AnalyticsInstance struct {
 	Every       int64  // milliseconds between two batches
 	Stored      int64  // events
 	Dropped     int64  // events that were lost because too many waited
+	Waiting     int64  // events that were to be stored next, when it told
 	Refused     string // JSON: how many reports of browsers were refused, by cause
+	Sinks       string // JSON: a list of SinkTold
+}
+
+// SinkTold is how it stands with a sink of an instance.
+type SinkTold struct {
+	Name     string `json:"name"`
+	Waiting  int64  `json:"waiting"`
+	Sent     int64  `json:"sent"`
+	Dropped  int64  `json:"dropped"`
+	Failures int64  `json:"failures"` // attempts
 }
 
 func (AnalyticsInstance) TableName() string { return "analytics_instances" }
@@ -41,14 +53,23 @@ type Batch struct {
 // RecordBatch stores a batch, unless it is stored already. Stored of its instance grows by what is new. It gives the plans
 // that have changed, as they are stored.
 func (s *Store) RecordBatch(ctx context.Context, b Batch) (changes []FeatureFlagEvent, err error) {
+	whole := b
 	err = s.Write(ctx, func(tx *Tx) error {
 		changes = nil
-		isNew, err := tx.beginBatch(ctx, b.Instance)
+		forgotten, err := tx.lockForgotten(ctx, false) // before all else: forgetting takes it first, too
+		if err != nil {
+			return err
+		}
+		isNew, err := tx.beginBatch(ctx, whole.Instance)
 		if err != nil {
 			return err
 		}
 		if !isNew {
-			changes, err = tx.changesOf(ctx, b.Plans)
+			changes, err = tx.changesOf(ctx, whole.Plans)
+			return err
+		}
+		b, err := tx.withoutForgotten(ctx, forgotten, whole)
+		if err != nil {
 			return err
 		}
 		if err := tx.addChecks(ctx, b.Checks); err != nil {
@@ -101,7 +122,8 @@ func (tx *Tx) beginBatch(ctx context.Context, row AnalyticsInstance) (isNew bool
 		return false, err
 	}
 	done := tx.with(ctx).Model(&AnalyticsInstance{}).Where("instance = ? AND batch < ?", row.Instance, row.Batch).
-		Updates(map[string]any{"batch": row.Batch, "flushed_at": row.FlushedAt, "ended_at": row.EndedAt, "dropped": row.Dropped, "refused": row.Refused})
+		Updates(map[string]any{"batch": row.Batch, "flushed_at": row.FlushedAt, "ended_at": row.EndedAt, "dropped": row.Dropped, "waiting": row.Waiting,
+			"refused": row.Refused, "sinks": row.Sinks})
 	if done.Error != nil || done.RowsAffected > 0 {
 		return true, done.Error
 	}
@@ -113,4 +135,30 @@ func (tx *Tx) beginBatch(ctx context.Context, row AnalyticsInstance) (isNew bool
 		return false, fmt.Errorf("the last batch of this instance is %d, so %d cannot be the next: two recorders use one name", stored.Batch, row.Batch)
 	}
 	return false, nil
+}
+
+// AnalyticsInstances are those that told something since then, the last ones first.
+func (r reader) AnalyticsInstances(ctx context.Context, environments []string, since time.Time, most int) (rows []AnalyticsInstance, err error) {
+	if err = r.with(ctx).Where("environment IN ? AND flushed_at >= ?", environments, At(since)).Order("flushed_at DESC, instance").Limit(most).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read what instances told of events: %w", err)
+	}
+	return rows, nil
+}
+
+// keptInstances is how many instances that have ended, or fell silent, are known by what they told.
+const keptInstances = 500
+
+// DropAnalyticsInstances removes instances that have told nothing for a week, but the last 500.
+func (s *Store) DropAnalyticsInstances(ctx context.Context) error {
+	return s.Write(ctx, func(tx *Tx) error {
+		now, err := tx.Now(ctx)
+		if err == nil {
+			err = tx.with(ctx).Exec(`DELETE FROM analytics_instances WHERE flushed_at < ? AND instance NOT IN (
+				SELECT instance FROM analytics_instances ORDER BY flushed_at DESC, instance LIMIT ?)`, At(now.AddDate(0, 0, -7)), keptInstances).Error
+		}
+		if err != nil {
+			return fmt.Errorf("remove instances that are gone: %w", err)
+		}
+		return nil
+	})
 }

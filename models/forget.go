@@ -37,6 +37,7 @@ func named() map[string][]string {
 		"feature_flags":          {"reviewed_by"},
 		"code_uploads":           {"uploaded_by"},
 		"cutover_limits":         {"changed_by"},
+		"feature_flag_recording": {"changed_by"},
 	}
 }
 

@@ -24,6 +24,7 @@ type Overview struct {
 	Unknown   []Unknown   `json:"unknown"`
 	Rates     []Rate      `json:"rates"`
 	Kills     []Kill      `json:"kills"`
+	Events    Events      `json:"events"`
 }
 
 // Database is its state as this instance sees it.
@@ -103,7 +104,10 @@ func (g *gatherer) gather() (o Overview, err error) {
 	if o.Rates, err = g.rates(); err != nil {
 		return o, err
 	}
-	o.Kills, err = g.kills(rows)
+	if o.Kills, err = g.kills(rows); err != nil {
+		return o, err
+	}
+	o.Events, err = g.events()
 	return o, err
 }
 
@@ -134,7 +138,7 @@ func this(c *shell.Context) *This {
 // fromMemory is what this instance knows while the database cannot be reached.
 func fromMemory(c *shell.Context, because error) Overview {
 	o := Overview{Now: time.Now().UTC(), Database: Database{Kind: c.App.Store.Dialect()}, This: this(c),
-		Instances: []Instance{}, Malformed: []Malformed{}, Failures: []Failure{}, Unknown: []Unknown{}, Rates: []Rate{}, Kills: []Kill{}}
+		Instances: []Instance{}, Malformed: []Malformed{}, Failures: []Failure{}, Unknown: []Unknown{}, Rates: []Rate{}, Kills: []Kill{}, Events: Events{Tellers: []Teller{}}}
 	if isAdmin(c) {
 		o.Database.Error = because.Error()
 	}

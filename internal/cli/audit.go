@@ -55,7 +55,34 @@ func (s *Settings) auditKey() ([]byte, error) {
 
 func (s *Settings) auditing() (changes.Options, error) {
 	key, err := s.auditKey()
-	return changes.Options{AuditKey: key}, err
+	if err != nil {
+		return changes.Options{}, err
+	}
+	return changes.Options{AuditKey: key, EventKeys: s.knownEventKeys(key)}, nil
+}
+
+// eventKey is what pseudonyms in events are made with: the audit's key, which never changes, or else the oldest of the
+// sessions', which all instances have while keys are changed.
+func eventKey(audit []byte, sessions [][]byte) []byte {
+	if len(audit) > 0 || len(sessions) == 0 {
+		return audit
+	}
+	return sessions[len(sessions)-1]
+}
+
+// knownEventKeys are all that pseudonyms may have been made with, as far as this process knows. It makes none.
+func (s *Settings) knownEventKeys(audit []byte) (keys [][]byte) {
+	if len(audit) > 0 {
+		keys = append(keys, audit)
+	}
+	sessions, err := s.keys()
+	if err != nil { // a command that serves nobody may have none
+		return keys
+	}
+	if sessions == nil {
+		sessions = s.foundKey("toprent.session-key")
+	}
+	return append(keys, sessions...)
 }
 
 func (s *Settings) applyAudit(config *settings.Config) (err error) {

@@ -101,6 +101,6 @@ func (cmd migrate) Run(ctx context.Context, settings *Settings, s streams) error
 	if err := migrations.Grant(ctx, db, kind, cmd.Grant); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s may serve: it can add to the audit and to revisions, and change neither.\n", cmd.Grant)
+	fmt.Fprintf(s.out, "%s may serve: it can add to the audit and to revisions, and change neither; days of events are made and removed for it.\n", cmd.Grant)
 	return nil
 }

@@ -25,6 +25,7 @@ func (cmd forget) Run(ctx context.Context, settings *Settings, s streams) error 
 		fmt.Fprintf(s.out, "  audit: %d personal values deleted with their salts; the chains are whole\n", f.Audit)
 		fmt.Fprintf(s.out, "  directory: %d rows deleted\n", f.Directory)
 		fmt.Fprintf(s.out, "  other tables: the name replaced %d times, in past revisions too\n", f.Replaced)
+		fmt.Fprintf(s.out, "  events: %d have the new name, and ids that nobody can tell them by; browsers of theirs that have new ids: %d\n", f.Events.Events, f.Events.Visitors)
 		if f.Account {
 			fmt.Fprintln(s.out, "  account: disabled, and nobody's; its sessions, links and tokens are ended")
 		}
@@ -33,9 +34,14 @@ func (cmd forget) Run(ctx context.Context, settings *Settings, s streams) error 
 		}
 		fmt.Fprintln(s.out, "What this could not remove:")
 		for _, held := range f.Held {
+			if held.Rows == 0 {
+				fmt.Fprintf(s.out, "  %s\n", held.Where)
+				continue
+			}
 			fmt.Fprintf(s.out, "  %d × %s\n", held.Rows, held.Where)
 		}
 		fmt.Fprintln(s.out, "  running servers know the person's values for up to 36 minutes more, and last-good files until the next revision")
+		fmt.Fprintln(s.out, "  what waits in servers' memory for sinks is renamed within 10 seconds; what sinks have taken already is to be removed there")
 		fmt.Fprintln(s.out, "  backups, logs, alerts that were sent, audit exports, and the host's own data")
 		return nil
 	})

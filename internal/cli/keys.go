@@ -84,6 +84,16 @@ func (s *Settings) keptKey(file string) ([]byte, error) {
 	return key, nil
 }
 
+// foundKey gives the key of that file beside the database, if there is one.
+func (s *Settings) foundKey(file string) [][]byte {
+	_, path, _ := s.database()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), file))
+	if err != nil {
+		return nil
+	}
+	return [][]byte{decodeKey(strings.TrimSpace(string(text)))}
+}
+
 // makeKey gives the text of a key file that was not there. Of instances that start at once the first one makes it: a
 // link to a finished file is made whole, and only where there is none.
 func makeKey(file string) ([]byte, error) {

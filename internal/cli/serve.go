@@ -92,11 +92,15 @@ func (cmd serve) Run(ctx context.Context, settings *Settings, s streams) error {
 // site is the sample site with the settings pages beside it.
 func (serve) site(ctx context.Context, address string, store *models.Store, flags *service.FeatureFlagService, clients *sample.Clients, accounts *access.Accounts, keys [][]byte, watch *watching, background *sync.WaitGroup, cfg *Settings, s streams) (http.Handler, error) {
 	seen := directory.New(store, directory.Options{Attributes: []string{"country"}, Logger: s.log, Telemetry: s.telemetry})
+	audit, err := cfg.auditKey()
+	if err != nil {
+		return nil, err
+	}
 	recording, endSinks, err := cfg.record(ctx, s.log)
 	if err != nil {
 		return nil, err
 	}
-	recording.Telemetry = s.telemetry
+	recording.Key, recording.Telemetry = eventKey(audit, keys), s.telemetry
 	recorder := analytics.New(store, flags, recording)
 	watch.metrics.WatchDirectory(seen)
 	watch.metrics.WatchQueue("events", recorder)

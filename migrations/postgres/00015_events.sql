@@ -65,7 +65,18 @@ CREATE TABLE analytics_instances (
     every       bigint      NOT NULL CHECK (every > 0),
     stored      bigint      NOT NULL DEFAULT 0 CHECK (stored >= 0),
     dropped     bigint      NOT NULL DEFAULT 0 CHECK (dropped >= 0),
-    refused     text        NOT NULL DEFAULT '{}'
+    waiting     bigint      NOT NULL DEFAULT 0 CHECK (waiting >= 0),
+    refused     text        NOT NULL DEFAULT '{}',
+    sinks       text        NOT NULL DEFAULT '[]'
+);
+CREATE INDEX analytics_instances_flushed ON analytics_instances (flushed_at);
+
+-- Who was forgotten in the last day, so that what instances still had in memory of them is stored under the other name too.
+-- A mark is a salted hash of a name.
+CREATE TABLE analytics_forgotten (
+    mark    text        PRIMARY KEY CHECK (octet_length(mark) = 96),
+    becomes text        NOT NULL CHECK (becomes <> ''),
+    at      timestamptz NOT NULL
 );
 
 -- The plan that each tenant was last seen with, so that a change is told once.
@@ -123,43 +134,81 @@ CREATE TABLE feature_flag_recording (
     PRIMARY KEY (environment, flag)
 );
 
--- Days have a table each, so that old ones go at once. The role that serves owns none of them: it asks these functions.
+-- Days have a table each, so that old ones go at once. The role that serves owns none of them: it asks these functions, which
+-- do with the owner's rights only what they were made for: names are those of this schema, never of a temporary one.
 -- +goose StatementBegin
-CREATE FUNCTION feature_flag_make_day(parent text, wanted date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION feature_flag_make_day(parent text, wanted date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    part text := parent || '_' || to_char(wanted, 'YYYYMMDD');
+    home   text := current_schema();
+    today  date := (now() AT TIME ZONE 'UTC')::date;
+    part   text;
+    others text;
+    waits  boolean;
 BEGIN
-    IF parent NOT IN ('feature_flag_events', 'feature_flag_checks') THEN
+    IF parent IS NULL OR parent NOT IN ('feature_flag_events', 'feature_flag_checks') THEN
         RAISE EXCEPTION 'there are no days of %', parent;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended(parent, 15)); -- several instances ask at once
-    IF to_regclass(part) IS NOT NULL THEN
-        RETURN;
+    IF wanted IS NULL OR wanted < today - 60 OR wanted > today + 60 THEN
+        RAISE EXCEPTION '% is not within 60 days of today', wanted;
     END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part, parent);
-    EXECUTE format('WITH moved AS (DELETE FROM %I WHERE day = %L RETURNING *) INSERT INTO %I SELECT * FROM moved', parent || '_others', wanted, part);
-    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part, wanted, wanted + 1);
+    part := parent || '_' || to_char(wanted, 'YYYYMMDD');
+    others := parent || '_others';
+    PERFORM pg_advisory_xact_lock(hashtextextended(home || '.' || parent, 15)); -- several instances ask at once
+    IF to_regclass(format('%I.%I', home, part)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    IF wanted < today THEN -- only for what came late
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I WHERE day = %L)', home, others, wanted) INTO waits;
+        IF NOT waits THEN
+            RETURN false;
+        END IF;
+    END IF;
+    EXECUTE format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE', home, others); -- so that no more of the day gets in there
+    EXECUTE format('CREATE TABLE %I.%I (LIKE %I.%I INCLUDING ALL)', home, part, home, parent);
+    EXECUTE format('WITH moved AS (DELETE FROM %I.%I WHERE day = %L RETURNING *) INSERT INTO %I.%I SELECT * FROM moved', home, others, wanted, home, part);
+    EXECUTE format('ALTER TABLE %I.%I ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)', home, parent, home, part, wanted, wanted + 1);
+    RETURN true;
 END $$;
-
-CREATE FUNCTION feature_flag_drop_days(parent text, keep integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION feature_flag_drop_days(parent text, keep integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    old record;
-    gone integer := 0;
-    oldest date := (now() AT TIME ZONE 'UTC')::date - greatest(keep, 7);
+    home   text := current_schema();
+    old    record;
+    gone   integer := 0;
+    oldest date;
 BEGIN
-    IF parent NOT IN ('feature_flag_events', 'feature_flag_checks') THEN
+    IF parent IS NULL OR parent NOT IN ('feature_flag_events', 'feature_flag_checks') THEN
         RAISE EXCEPTION 'there are no days of %', parent;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended(parent, 15));
-    FOR old IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = parent::regclass AND c.relname ~ ('^' || parent || '_[0-9]{8}$')
+    IF keep IS NULL OR keep < 7 OR keep > 36500 THEN
+        RAISE EXCEPTION 'from 7 to 36500 days are kept, not %', keep;
+    END IF;
+    oldest := (now() AT TIME ZONE 'UTC')::date - keep;
+    PERFORM pg_advisory_xact_lock(hashtextextended(home || '.' || parent, 15));
+    FOR old IN SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = format('%I.%I', home, parent)::regclass AND c.relname ~ ('^' || parent || '_[0-9]{8}$')
         AND to_date(right(c.relname, 8), 'YYYYMMDD') < oldest
     LOOP
-        EXECUTE format('DROP TABLE %I', old.relname);
+        EXECUTE format('DROP TABLE %I.%I', home, old.relname);
         gone := gone + 1;
     END LOOP;
-    EXECUTE format('DELETE FROM %I WHERE day < %L', parent || '_others', oldest);
+    EXECUTE format('DELETE FROM %I.%I WHERE day < %L', home, parent || '_others', oldest);
     RETURN gone;
+END $$;
+-- +goose StatementEnd
+
+-- The schema comes first and pg_temp last: else a temporary table, which anybody may make, would be taken for one of ours.
+-- Whoever waits for a lock here makes others wait, so it is not for long: it is tried again within the hour.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    made text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY['feature_flag_make_day(text, date)', 'feature_flag_drop_days(text, integer)'] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', made, current_schema());
+        EXECUTE format('ALTER FUNCTION %s SET lock_timeout = %L', made, '3s');
+    END LOOP;
 END $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION feature_flag_make_day(text, date), feature_flag_drop_days(text, integer) FROM PUBLIC;

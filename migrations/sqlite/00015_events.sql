@@ -63,7 +63,18 @@ CREATE TABLE analytics_instances (
     every       INTEGER NOT NULL CHECK (every > 0),
     stored      INTEGER NOT NULL DEFAULT 0 CHECK (stored >= 0),
     dropped     INTEGER NOT NULL DEFAULT 0 CHECK (dropped >= 0),
-    refused     TEXT NOT NULL DEFAULT '{}'
+    waiting     INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
+    refused     TEXT NOT NULL DEFAULT '{}',
+    sinks       TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+CREATE INDEX analytics_instances_flushed ON analytics_instances (flushed_at);
+
+-- Who was forgotten in the last day, so that what instances still had in memory of them is stored under the other name too.
+-- A mark is a salted hash of a name.
+CREATE TABLE analytics_forgotten (
+    mark    TEXT PRIMARY KEY CHECK (length(mark) = 96),
+    becomes TEXT NOT NULL CHECK (becomes <> ''),
+    at      TEXT NOT NULL CHECK (datetime(at) IS NOT NULL)
 ) STRICT;
 
 -- The plan that each tenant was last seen with, so that a change is told once.

@@ -1,0 +1,27 @@
+package analytics
+
+import (
+	"strings"
+
+	"github.com/toprent/flags/internal/pseudonym"
+)
+
+// private makes an id fit to be stored: one that looks like an e-mail address becomes a pseudonym, of the whole of it, unless
+// the host has said that addresses may be stored.
+func (r *Recorder) private(id string) string {
+	if !r.Emails && pseudonym.Tells(id) {
+		return pseudonym.Of(r.Key, id)
+	}
+	return clean(id)
+}
+
+// place makes a place fit to be stored: a route, without what a request asks of it. What has an address in it is none.
+func (r *Recorder) place(place string) string {
+	if i := strings.IndexAny(place, "?#"); i >= 0 {
+		place = place[:i]
+	}
+	if pseudonym.Tells(place) {
+		return ""
+	}
+	return clean(place)
+}
