@@ -28,9 +28,11 @@ type Recorder struct {
 
 	mu      sync.Mutex // guards what follows, and putting into noted
 	events  []models.FeatureFlagEvent
-	plans   map[string]models.PlanSeen // by tenant
-	refused map[string]int64           // by cause
+	plans   map[string][]models.PlanSeen // by tenant, in their order
+	refused map[string]int64             // by cause
 	limits  limits
+
+	followed time.Time // when moves of tenants were last heard of
 
 	dropped atomic.Int64
 	told    told
@@ -42,10 +44,11 @@ var _ middleware.Recorder = (*Recorder)(nil)
 // New makes a recorder of what a service answers. Nothing is stored before Run is called.
 func New(store *models.Store, flags *service.FeatureFlagService, options Options) *Recorder {
 	r := &Recorder{Options: options.complete(), store: store, flags: flags, seed: maphash.MakeSeed(), noted: noted.New(1 << 18),
-		plans: map[string]models.PlanSeen{}, refused: map[string]int64{}}
+		plans: map[string][]models.PlanSeen{}, refused: map[string]int64{}}
 	r.told.last = map[service.Checked]uint64{}
 	r.told.checks = map[checkedAt]int64{}
 	r.newDay(flags.Now())
+	r.followed = flags.Now()
 	for _, sink := range r.Sinks {
 		r.queues = append(r.queues, newQueue(sink, r.MaxWaiting, r.Logger))
 	}
