@@ -32,9 +32,10 @@ func (p largePage) String() string { return p.path }
 // withoutPage are the routes that show no page of ours, with the reason.
 func withoutPage() map[string]string {
 	return map[string]string{
-		"/assets/*file":  "a file, the same for everybody",
-		"/first/:secret": "there is an account, so that no such link opens anything",
-		"/reset/:secret": "the page of /join/:secret under another name",
+		"/assets/*file":         "a file, the same for everybody",
+		"/access/:env/list.csv": "a file of as many lines as there are, sent as they are read",
+		"/first/:secret":        "there is an account, so that no such link opens anything",
+		"/reset/:secret":        "the page of /join/:secret under another name",
 	}
 }
 

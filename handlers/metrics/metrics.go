@@ -22,12 +22,12 @@ import (
 func Register(a *shell.App) {
 	p := &pages{}
 	a.GET("/metrics/:env", shell.InEnvironment(access.Viewer), p.list)
-	a.GET("/metrics/:env/days.csv", shell.InEnvironment(access.Viewer), p.days)
+	a.GET("/metrics/:env/days.csv", shell.InEnvironment(access.Viewer), days)
 }
 
 // pages is what the requests share.
 type pages struct {
-	sums, byDay soon.Counts[[]models.Metric]
+	sums soon.Counts[[]models.Metric]
 }
 
 // perPage is how many names stand on a page.
@@ -76,19 +76,16 @@ func (p *pages) list(c *shell.Context) error {
 }
 
 // days sends what was measured on each day as a file.
-func (p *pages) days(c *shell.Context) error {
+func days(c *shell.Context) error {
 	if _, err := c.Environment(); err != nil {
 		return err
 	}
 	environment, span := c.Param("env"), spanOf(c)
-	rows, _, ready, err := p.byDay.Of(c.Request.Context(), fmt.Sprint(environment, " ", span.Days), func(ctx context.Context) ([]models.Metric, error) {
-		return c.App.Store.MetricDays(ctx, environment, span.since())
-	})
+	ctx, cancel := c.Ctx()
+	defer cancel()
+	rows, err := c.App.Store.MetricDays(ctx, environment, span.since())
 	if err != nil {
 		return err
-	}
-	if !ready {
-		return shell.Refused(http.StatusServiceUnavailable, "Still counting", "This takes a moment. Try again.")
 	}
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
