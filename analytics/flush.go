@@ -72,7 +72,12 @@ const maxEvents = 5000
 
 // Flush stores what has happened. What cannot be stored now waits for the next flush. Nothing counts twice, even if it is
 // not known whether it was stored.
-func (r *Recorder) Flush(ctx context.Context) error { return r.flush(ctx, false) }
+func (r *Recorder) Flush(ctx context.Context) error {
+	if err := r.flush(ctx, false); err != nil {
+		return err
+	}
+	return r.followPlans(ctx)
+}
 
 func (r *Recorder) flush(ctx context.Context, last bool) error {
 	t := &r.told
@@ -143,7 +148,7 @@ func (r *Recorder) nextBatch(last bool) *models.Batch {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.ID, b.ID))
 	})
 	for _, seen := range slices.Sorted(maps.Keys(r.plans)) {
-		b.Plans = append(b.Plans, r.plans[seen])
+		b.Plans = append(b.Plans, r.plans[seen]...)
 	}
 	clear(r.plans)
 	for c, n := range t.checks {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/toprent/flags/internal/pseudonym"
+	"github.com/toprent/flags/models"
 )
 
 // private makes an id fit to be stored: one that looks like an e-mail address becomes a pseudonym, of the whole of it, unless
@@ -13,6 +14,11 @@ func (r *Recorder) private(id string) string {
 		return pseudonym.Of(r.Key, id)
 	}
 	return clean(id)
+}
+
+// Hide makes an event that was made elsewhere fit to be stored.
+func (r *Recorder) Hide(e *models.FeatureFlagEvent) {
+	e.UserID, e.VisitorID, e.Tenant, e.Plan = r.private(e.UserID), r.private(e.VisitorID), r.private(e.Tenant), r.private(e.Plan)
 }
 
 // place makes a place fit to be stored: a route, without what a request asks of it. What has an address in it is none.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/toprent/flags/internal/noted"
 	"github.com/toprent/flags/middleware"
@@ -26,9 +27,11 @@ type Recorder struct {
 
 	mu      sync.Mutex // guards what follows, and putting into noted
 	events  []models.FeatureFlagEvent
-	plans   map[string]models.PlanSeen // by tenant
-	refused map[string]int64           // by cause
+	plans   map[string][]models.PlanSeen // by tenant, in their order
+	refused map[string]int64             // by cause
 	limits  limits
+
+	followed time.Time // when moves of tenants were last heard of
 
 	dropped atomic.Int64
 	told    told
@@ -41,9 +44,10 @@ var _ middleware.Recorder = (*Recorder)(nil)
 // stored before Run is called.
 func New(store *models.Store, flags *service.FeatureFlagService, options Options) *Recorder {
 	r := &Recorder{Options: options.complete(), store: store, flags: flags, seed: maphash.MakeSeed(), noted: noted.New(1 << 18),
-		plans: map[string]models.PlanSeen{}, refused: map[string]int64{}}
+		plans: map[string][]models.PlanSeen{}, refused: map[string]int64{}}
 	r.told.last = map[service.Checked]uint64{}
 	r.told.checks = map[checkedAt]int64{}
+	r.followed = flags.Now()
 	for _, sink := range r.Sinks {
 		r.queues = append(r.queues, newQueue(sink, r.MaxWaiting, r.Logger))
 	}

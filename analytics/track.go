@@ -47,22 +47,12 @@ func checkMetric(who *ruleset.Subject, name string, value float64) error {
 // TrackAt records something that was measured elsewhere, at its own time: not in the future, nor more than 30 days ago. An
 // id makes it count once however often it is told, under its name and with its time; empty, it is told once.
 func (r *Recorder) TrackAt(who *ruleset.Subject, place, id string, at time.Time, name string, value float64) error {
-	now := r.flags.Now()
-	switch {
-	case at.After(now.Add(time.Minute)): // clocks differ
-		return fmt.Errorf("%s is of %s, which is in the future", name, at.UTC().Format(time.RFC3339))
-	case at.Before(now.Add(-maxAge)):
-		return fmt.Errorf("%s is of %s, which is more than 30 days ago", name, at.UTC().Format(time.RFC3339))
-	}
-	if err := checkMetric(who, name, value); err != nil {
+	e, err := Metric{ID: id, At: at, Who: *who, Name: name, Value: value}.Event(r.flags.Environment(), place, r.flags.Now())
+	if err != nil {
 		return err
 	}
-	e := r.about(models.EventMetric, who, place)
-	e.At = models.At(at)
-	e.Day = models.Day(at)
-	if id != "" {
-		e.ID = idOfMetric(e, name, id)
-	}
+	e.Plan = who.Plan
+	r.Hide(&e)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.keepMetric(e, name, value)

@@ -27,6 +27,9 @@ var settingsPages = []string{
 	"/flags", "/flags?q=checkout&sort=-key&in=development&status=partial", "/flags?q=nothing-of-this-name", "/new-flag",
 	"/flags/checkout", "/flags/checkout/edit", "/flags/new-home/kill",
 	"/flags/new-home/development", "/flags/checkout/development?why=1&user=u-ann&tenant=t-acme&plan=pro", "/flags/winter-look/production",
+	"/conversions/development", "/conversions/development?days=90", "/conversions/staging", "/conversions/development/reports",
+	"/metrics/development", "/metrics/staging", "/access/development", "/access/development?outcome=denied&tenant=t-acme", "/access/staging",
+	"/flags/checkout/development/recording",
 	"/flags/checkout/development/settings", "/flags/new-home/development/disable", "/flags/new-home/production/enable",
 	"/flags/new-home/development/preview?variant=on", "/flags/winter-look/production/preview",
 	"/flags/new-home/development/archive", "/flags/reports/staging/unarchive",
@@ -55,7 +58,7 @@ var settingsPages = []string{
 }
 
 // notPages are routes that answer programs, or somebody else than Ada.
-var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/audit.csv", "/audit.json", "/my-plan", "/adoption.csv/"}
+var notPages = []string{"/", "/assets/*file", "/api/", "/changes.atom", "/changes.json", "/changes/:env/feed.", "/health.json", "/flags/:key/:env/who.csv", "/audit.csv", "/audit.json", "/my-plan", "/adoption.csv/", "/metrics/:env/days.csv", "/access/:env/list.csv"}
 
 // settingsSite has something on every page: flags, one of them killed and one archived, people and tenants who were
 // seen, a channel for alerts with a watch, and an instance that tells how it is doing.
@@ -76,6 +79,7 @@ func settingsSite(t *testing.T) (site *settingstest.Site, pages []string) {
 		t.Fatal(err)
 	}
 	wasUsed(t, site)
+	recordsWhatHappens(t, site)
 	ada := site.As("admin")
 	ada.Submits(ada.Opens("/flags/reports/staging/archive"), "/archive", "reason", "not here").Is(http.StatusOK)
 	ada.Posts("/alerts/channels/new", "kind", "webhook", "name", "Operations", "target", "https://hooks.example.com/flags").Is(http.StatusOK)

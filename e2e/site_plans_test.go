@@ -20,7 +20,7 @@ func TestAnUpgradeOpensReportsOnTheNextPageAndADowngradeClosesThem(t *testing.T)
 	}
 	refused()
 
-	cem.presses(`#upgrade a[href="/plans"]`)
+	cem.presses(`#upgrade a[href^="/plans"]`)
 	cem.presses(`#plan-pro button`)
 	cem.sees(`location.pathname == "/plans" && !!document.querySelector("#plan-pro .yours")`)
 	cem.sees(`flags.isEnabled("advanced-reports") && flags.isEnabled("custom-branding")`)

@@ -36,10 +36,11 @@ type SinkTold struct {
 
 func (AnalyticsInstance) TableName() string { return "analytics_instances" }
 
-// PlanSeen is a tenant's plan as somebody was seen with it, with what else is known of that moment.
+// PlanSeen is a tenant's plan as somebody was seen with it, or as the host told of it, with what else is known of that moment.
 type PlanSeen struct {
-	AnalyticsTenant
-	Change FeatureFlagEvent // stored if it is another plan than before, which becomes its Name
+	AnalyticsTenant                  // its Previous is what the host says; else empty
+	Told            bool             // by the host, which is believed at once
+	Change          FeatureFlagEvent // stored if it is another plan than before, which becomes its Name
 }
 
 // Batch is what an instance tells at once: all of it or nothing is stored, and it is stored once however often it is tried.
@@ -76,7 +77,7 @@ func (s *Store) RecordBatch(ctx context.Context, b Batch) (changes []FeatureFlag
 			return err
 		}
 		for _, seen := range b.Plans {
-			before, changed, err := tx.seePlan(ctx, seen.AnalyticsTenant)
+			before, changed, err := tx.seePlan(ctx, seen)
 			if err != nil {
 				return err
 			}

@@ -2,9 +2,12 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm/clause"
+
+	"github.com/toprent/flags/ruleset"
 )
 
 // FeatureFlagRecording is what is recorded of a flag other than the usual.
@@ -25,6 +28,19 @@ func (r reader) FlagRecordings(ctx context.Context, environment string) (rows []
 		return nil, fmt.Errorf("read what is recorded of flags: %w", err)
 	}
 	return rows, nil
+}
+
+// FlagRecording gives what is recorded of a flag: the usual, with nobody who set it, where nothing else is stored.
+func (r reader) FlagRecording(ctx context.Context, environment, flag string) (FeatureFlagRecording, error) {
+	var row FeatureFlagRecording
+	err := first(r.with(ctx).Where("environment = ? AND flag = ?", environment, flag).Take(&row).Error)
+	if errors.Is(err, ErrNotFound) {
+		return FeatureFlagRecording{Environment: environment, Flag: flag, Share: int64(ruleset.Everyone)}, nil
+	}
+	if err != nil {
+		return FeatureFlagRecording{}, fmt.Errorf("read what is recorded of %q in %q: %w", flag, environment, err)
+	}
+	return row, nil
 }
 
 // SetFlagRecording sets what is recorded of a flag.

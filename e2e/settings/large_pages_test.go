@@ -32,9 +32,10 @@ func (p largePage) String() string { return p.path }
 // withoutPage are the routes that show no page of ours, with the reason.
 func withoutPage() map[string]string {
 	return map[string]string{
-		"/assets/*file":  "a file, the same for everybody",
-		"/first/:secret": "there is an account, so that no such link opens anything",
-		"/reset/:secret": "the page of /join/:secret under another name",
+		"/assets/*file":         "a file, the same for everybody",
+		"/access/:env/list.csv": "a file of as many lines as there are, sent as they are read",
+		"/first/:secret":        "there is an account, so that no such link opens anything",
+		"/reset/:secret":        "the page of /join/:secret under another name",
 	}
 }
 
@@ -65,13 +66,18 @@ func largeSearches() []string {
 		"/adoption/production/" + largeKey(largeFlags/2) + "?days=365&plan=plan-3&q=t-009",
 		"/adoption.csv/production/" + largeKey(largeFlags/2) + "?of=tenants",
 		"/alerts/deliveries?status=sent&page=100",
+		"/conversions/production?days=90&page=2",
+		"/metrics/production?days=90",
+		"/access/production?tenant=" + largeTenant(20),
+		"/access/production?user=u-00001&outcome=denied",
+		"/access/production?flag=" + largeKey(3) + "&until=2030-01-01",
 	}
 }
 
 // pages are all that can be asked for: every route of ours that is read, with names filled in.
 func (h *largeHost) pages(t testing.TB) (pages []largePage) {
 	t.Helper()
-	names := strings.NewReplacer("/migrations/:env/:key", "/migrations/production/"+largeEntity(7), ":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), ":revision", "1", ":chain/:number", "configuration/1",
+	names := strings.NewReplacer("/migrations/:env/:key", "/migrations/production/"+largeEntity(7), ":key", largeKey(largeFlags/2), ":env", "production", ":plan", "plan-3", ":segment", "segment-7", "/emergencies/:env/:revision", fmt.Sprintf("/emergencies/production/%d", h.kill), "/requests/:env/:id", fmt.Sprintf("/requests/production/%d", h.request), "/requests/:id", fmt.Sprintf("/requests/%d", h.request), "/conversions/:env/:key", "/conversions/production/"+largeKey(3), ":revision", "1", ":chain/:number", "configuration/1",
 		"/channels/:id", "/channels/"+h.channel, "/accounts/:id", "/accounts/"+h.account, "/join/:secret", "/join/"+h.join, "/adoption.csv/:env/:key", "/adoption.csv/production/"+largeKey(largeFlags/2)+"?of=exposures", "/tenant/history", "/tenant/history?id="+largeTenant(20), "/tenant", "/tenant?id="+largeTenant(20), "/:env/one", "/production/one?user=u-00001")
 	known := map[string]bool{}
 	for _, at := range []struct {

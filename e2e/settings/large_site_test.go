@@ -44,7 +44,7 @@ func largeSite(t testing.TB, store *models.Store) *largeHost {
 	if _, err := h.Changes.Import(t.Context(), document, changes.ImportOptions{Author: "test", Reason: "a large configuration"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts, h.fillRequests, h.fillEntities, h.fillUse} {
+	for _, fill := range []func(testing.TB) error{h.fillPast, h.fillDirectory, h.fillSubscriptions, h.fillAlerts, h.fillInstances, h.fillAccounts, h.fillRequests, h.fillEntities, h.fillUse, h.fillEvents} {
 		if err := fill(t); err != nil {
 			t.Fatal(err)
 		}

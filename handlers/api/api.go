@@ -29,6 +29,7 @@ func Register(a *shell.App) {
 	a.API("POST", "/api/environments/:env/maintenance/start", approver, maintain(false))
 	a.API("POST", "/api/environments/:env/maintenance/schedule", approver, maintain(true))
 	a.API("POST", "/api/environments/:env/maintenance/end", approver, reopen)
+	a.API("POST", "/api/environments/:env/metrics", editor, postMetrics)
 	a.API("PUT", "/api/references", shell.Anywhere(access.Editor), putReferences)
 }
 

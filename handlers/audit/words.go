@@ -23,7 +23,7 @@ func chains() []views.Choice {
 func kinds(chain string) []views.Choice {
 	actions := []string{"publish", "kill", "lift", "maintenance", "maintenance-end", "import", "recall", "copy", "rollback", "promote", "step-back", "flag", "tenant-plan", "add-on-added", "add-on-ended",
 		"environment-added", "environment-edited", "environment-moved", "request-created", "request-edited", "request-sent", "request-approved", "request-rejected",
-		"request-withdrawn", "request-comment", "request-applied", "request-skipped", "request-failed", "emergency-reviewed", "instance-gone", "cutover-limits", "cutover-verify", "forget"}
+		"request-withdrawn", "request-comment", "request-applied", "request-skipped", "request-failed", "emergency-reviewed", "instance-gone", "cutover-limits", "cutover-verify", "recording", "forget"}
 	if chain == audit.Access {
 		actions = []string{"sign-in", "sign-in-failed", "sign-out", "refused", "form-refused", "token-made", "token-refused", "token-revoked",
 			"invited", "roles-changed", "account-disabled", "account-enabled", "link-made", "link-used", "password-changed", "password-refused",

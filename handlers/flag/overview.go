@@ -36,6 +36,7 @@ type overviewPage struct {
 	Users      int // with an override that holds
 	Tenants    int
 	Last       *models.Revision // the last change here; nil: not known
+	Recorded   string           // what of it is recorded
 	Form       *shell.Form      // of the tier
 	Plans      []views.Choice
 	Conflicts  []views.Conflict
@@ -104,11 +105,28 @@ func (s *pages) overview(c *shell.Context, p place) (overviewPage, error) {
 		return page, err
 	}
 	page.Last = &last
+	recording, err := c.App.Store.FlagRecording(ctx, p.in.Name, p.flag.Key)
+	if err != nil {
+		return page, err
+	}
+	page.Recorded = recorded(recording, time.Now())
 	page.Exact, err = s.counts.Of(c, p.Page, p.in, p.flag)
 	if err != nil {
 		return page, err
 	}
 	return page, page.pending(ctx, c)
+}
+
+// recorded says in a few words what is recorded of a flag.
+func recorded(r models.FeatureFlagRecording, now time.Time) string {
+	who := "everybody"
+	if r.Share < int64(ruleset.Everyone) {
+		who = words.Percent(float64(r.Share)/1000) + " of people"
+	}
+	if r.RawUntil != nil && r.RawUntil.After(now) {
+		return "Exposures of " + who + ", and every check"
+	}
+	return "Exposures of " + who
 }
 
 // pending finds what is about to happen to the flag, and what somebody has to look at.

@@ -5,18 +5,22 @@ import (
 	"github.com/toprent/flags/handlers/alerts"
 	"github.com/toprent/flags/handlers/api"
 	"github.com/toprent/flags/handlers/audit"
+	"github.com/toprent/flags/handlers/conversions"
 	"github.com/toprent/flags/handlers/cutovers"
 	"github.com/toprent/flags/handlers/environments"
 	"github.com/toprent/flags/handlers/flag"
 	"github.com/toprent/flags/handlers/flags"
+	"github.com/toprent/flags/handlers/gates"
 	"github.com/toprent/flags/handlers/history"
 	"github.com/toprent/flags/handlers/inspect"
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/handlers/kill"
 	"github.com/toprent/flags/handlers/maintenance"
+	"github.com/toprent/flags/handlers/metrics"
 	"github.com/toprent/flags/handlers/people"
 	"github.com/toprent/flags/handlers/plans"
 	"github.com/toprent/flags/handlers/preview"
+	"github.com/toprent/flags/handlers/recording"
 	"github.com/toprent/flags/handlers/requests"
 	"github.com/toprent/flags/handlers/review"
 	"github.com/toprent/flags/handlers/rules"
@@ -47,6 +51,10 @@ func areas() []func(*shell.App) {
 		requests.Register,
 		schedules.Register,
 		status.Register,
+		conversions.Register,
+		metrics.Register,
+		gates.Register,
+		recording.Register,
 		people.Register,
 		api.Register,
 		alerts.Register,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/toprent/flags/analytics"
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
 	"github.com/toprent/flags/handlers/internal/shell"
@@ -69,6 +70,10 @@ type Config struct {
 	// Directory remembers who was seen: the one that the middleware is given. Defaults to one that sees nobody here, and
 	// shows whom other instances saw.
 	Directory *directory.Directory
+
+	// Recorder records what happens on this instance; its sinks hear, too, of what programs measure. Optional: without it
+	// what they measure is stored all the same.
+	Recorder *analytics.Recorder
 
 	// Person says who is asking and with which role, from the host's own sign-in. It is asked on each request; on
 	// ErrNotSignedIn the person is asked to sign in. Required, unless Accounts are given.
@@ -180,7 +185,7 @@ func New(config Config) (*Settings, error) {
 		Audit: log, Address: addressOf(config),
 		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
 		Store: config.Store, Changes: changes.New(config.Store, changes.Options{AuditKey: config.AuditKey, MayApprove: mayApprove(config.RoleOf), Telemetry: config.Telemetry}),
-		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory,
+		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory, Recorder: config.Recorder,
 		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,
 		Product: config.Product, Home: config.Home, Secure: config.Secure, Preview: config.Preview,
 	}}

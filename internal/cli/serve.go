@@ -108,7 +108,7 @@ func (serve) site(ctx context.Context, address string, store *models.Store, flag
 		watch.metrics.WatchQueue(queue.Name(), queue)
 	}
 	looking := &middleware.Preview{Key: keys[0], URL: cfg.URL} // which derives keys of its own
-	config := settings.Config{Store: store, Flags: flags, Directory: seen, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Telemetry: s.telemetry, Logger: s.log}
+	config := settings.Config{Store: store, Flags: flags, Directory: seen, Recorder: recorder, Accounts: accounts, Secure: cfg.secure(), Preview: looking, Telemetry: s.telemetry, Logger: s.log}
 	cfg.Alerts.apply(&config, address)
 	if err := cfg.applyAudit(&config); err != nil {
 		return nil, err

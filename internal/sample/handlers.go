@@ -69,6 +69,9 @@ func (s *Site) book(c *gin.Context) {
 		s.notFound(c)
 		return
 	}
+	if err := middleware.Track(c, "booked", 1); err != nil {
+		s.log.Warn("a booking could not be counted", "error", err)
+	}
 	c.Redirect(http.StatusSeeOther, "/listings?booked="+id)
 }
 
@@ -154,6 +157,9 @@ var plansOffered = []plan{
 const addOn = "bulk-messaging"
 
 func (s *Site) plans(c *gin.Context) {
+	if feature := c.Query("for"); feature != "" { // whoever offers an upgrade says what for
+		middleware.Upgrading(c, feature)
+	}
 	p := plansPage{Page: s.page(c, "Plans"), Plans: plansOffered}
 	p.AddOn = slices.Contains(p.Flags.Subject().AddOns, addOn)
 	p.Flags.Decode("plans-layout", &p.Layout)

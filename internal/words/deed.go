@@ -34,6 +34,8 @@ func Deed(kind string) string {
 		return "Instance declared gone"
 	case "cutover-verify":
 		return "Verified again"
+	case "recording":
+		return "Recording of a flag set"
 	case "cutover-limits":
 		return "Limits of a migration set"
 	case "sent":

@@ -25,6 +25,8 @@ CREATE TABLE feature_flag_events (
 ) PARTITION BY RANGE (day);
 CREATE INDEX feature_flag_events_flag ON feature_flag_events (environment, flag, kind, day);
 CREATE INDEX feature_flag_events_tenant ON feature_flag_events (environment, tenant, kind, at) WHERE tenant <> '';
+CREATE INDEX feature_flag_events_access ON feature_flag_events (environment, at, id) WHERE kind IN ('granted', 'denied');
+CREATE INDEX feature_flag_events_access_flag ON feature_flag_events (environment, flag, at, id) WHERE kind IN ('granted', 'denied');
 CREATE INDEX feature_flag_events_user ON feature_flag_events (user_id) WHERE user_id <> '';
 CREATE INDEX feature_flag_events_visitor ON feature_flag_events (visitor_id) WHERE visitor_id <> '';
 CREATE TABLE feature_flag_events_others PARTITION OF feature_flag_events DEFAULT;
@@ -79,14 +81,16 @@ CREATE TABLE analytics_forgotten (
     at      timestamptz NOT NULL
 );
 
--- The plan that each tenant was last seen with, so that a change is told once.
+-- The plan that each tenant was last seen with, and the one before, so that a change is told once.
 CREATE TABLE analytics_tenants (
     environment text        NOT NULL CHECK (environment <> ''),
     tenant      text        NOT NULL CHECK (octet_length(tenant) BETWEEN 1 AND 256),
     plan        text        NOT NULL CHECK (octet_length(plan) <= 256),
     since       timestamptz NOT NULL,
+    previous    text        NOT NULL DEFAULT '' CHECK (octet_length(previous) <= 256),
     PRIMARY KEY (environment, tenant)
 );
+CREATE INDEX analytics_tenants_since ON analytics_tenants (environment, since) WHERE previous <> '';
 
 -- How many of those known had a flag on at the end of a day: people, tenants; plan '' counts those of all plans.
 CREATE TABLE feature_flag_adoption (

@@ -25,6 +25,8 @@ CREATE TABLE feature_flag_events (
 ) STRICT;
 CREATE INDEX feature_flag_events_flag ON feature_flag_events (environment, flag, kind, day);
 CREATE INDEX feature_flag_events_tenant ON feature_flag_events (environment, tenant, kind, at) WHERE tenant <> '';
+CREATE INDEX feature_flag_events_access ON feature_flag_events (environment, at, id) WHERE kind IN ('granted', 'denied');
+CREATE INDEX feature_flag_events_access_flag ON feature_flag_events (environment, flag, at, id) WHERE kind IN ('granted', 'denied');
 CREATE INDEX feature_flag_events_user ON feature_flag_events (user_id) WHERE user_id <> '';
 CREATE INDEX feature_flag_events_visitor ON feature_flag_events (visitor_id) WHERE visitor_id <> '';
 
@@ -77,14 +79,16 @@ CREATE TABLE analytics_forgotten (
     at      TEXT NOT NULL CHECK (datetime(at) IS NOT NULL)
 ) STRICT;
 
--- The plan that each tenant was last seen with, so that a change is told once.
+-- The plan that each tenant was last seen with, and the one before, so that a change is told once.
 CREATE TABLE analytics_tenants (
     environment TEXT NOT NULL CHECK (environment <> ''),
     tenant      TEXT NOT NULL CHECK (length(CAST(tenant AS BLOB)) BETWEEN 1 AND 256),
     plan        TEXT NOT NULL CHECK (length(CAST(plan AS BLOB)) <= 256),
     since       TEXT NOT NULL CHECK (datetime(since) IS NOT NULL),
+    previous    TEXT NOT NULL DEFAULT '' CHECK (length(CAST(previous AS BLOB)) <= 256),
     PRIMARY KEY (environment, tenant)
 ) STRICT;
+CREATE INDEX analytics_tenants_since ON analytics_tenants (environment, since) WHERE previous <> '';
 
 -- How many of those known had a flag on at the end of a day: people, tenants; plan '' counts those of all plans.
 CREATE TABLE feature_flag_adoption (

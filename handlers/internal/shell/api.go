@@ -148,6 +148,27 @@ type Problem struct {
 	More  []string `json:"more,omitempty"` // each mistake
 }
 
+// listedError is a refusal with each mistake.
+type listedError struct {
+	*refusedError
+	mistakes []string
+}
+
+func (e *listedError) Unwrap() error { return e.refusedError }
+
+// RefusedFor is Refused for programs, with each mistake.
+func RefusedFor(status int, title, message string, mistakes []string) error {
+	return &listedError{&refusedError{status, title, message}, mistakes}
+}
+
+func mistakesOf(err error) []string {
+	var listed *listedError
+	if errors.As(err, &listed) {
+		return listed.mistakes
+	}
+	return nil
+}
+
 // failJSON turns an error into JSON, as fail turns it into a page.
 func (c *Context) failJSON(err error) {
 	if c.Writer.Written() {
@@ -179,7 +200,7 @@ func (c *Context) problemOf(err error) (int, Problem) {
 	}
 	switch {
 	case errors.As(err, &refused):
-		return refused.status, Problem{Error: refused.title, Do: refused.message}
+		return refused.status, Problem{Error: refused.title, Do: refused.message, More: mistakesOf(err)}
 	case errors.As(err, &denied):
 		return http.StatusForbidden, Problem{Error: "This token may not do that", Do: "It takes the role " + denied.need.String() + ": use a token that has it, made by somebody who has it."}
 	case errors.As(err, &conflict):

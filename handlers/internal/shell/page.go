@@ -108,6 +108,7 @@ func (c *Context) nav(environments []models.Environment) []Link {
 		{"migrations", "Migrations", "database", a.Link("migrations", first)},
 		{"subjects", "Directory", "user", a.Link("subjects", first)},
 		{"adoption", "Adoption", "gauge", a.Link("adoption", first)},
+		{"conversions", "Conversions", "percent", a.Link("conversions", first)},
 		{"inspect", "Inspector", "eye", a.Link("inspect")},
 		{"requests", "Requests", "git-branch", a.Link("requests")},
 		{"changes", "Changes", "history", a.Link("changes")},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/toprent/flags/analytics"
 	"github.com/toprent/flags/assets"
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/directory"
@@ -35,6 +36,7 @@ type App struct {
 	Catalog   *catalog.Catalog
 	Flags     *service.FeatureFlagService // of this instance; nil: the pages run beside no site
 	Directory *directory.Directory        // who was seen; never nil
+	Recorder  *analytics.Recorder         // of this instance; nil: it records nothing
 	Alerts    *alerts.Alerts
 	Impacts   *impact.Counter // of changes that are shown before they are made
 	Reviews   *review.Reviews // which flags have outlived their use

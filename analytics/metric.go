@@ -1,0 +1,65 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
+)
+
+// Metric is something that was measured elsewhere, at its own time.
+type Metric struct {
+	ID    string // makes it count once on a day, however often it is told; empty: it is told once
+	At    time.Time
+	Who   ruleset.Subject // user, visitor and tenant count
+	Name  string
+	Value float64
+}
+
+// Event is what is stored of a metric. The error says what is wrong with it: it may not be of the future, nor of more than 30
+// days ago.
+func (m Metric) Event(environment, place string, now time.Time) (models.FeatureFlagEvent, error) {
+	if err := checkMetric(&m.Who, m.Name, m.Value); err != nil {
+		return models.FeatureFlagEvent{}, err
+	}
+	switch {
+	case m.At.After(now.Add(time.Minute)): // clocks differ
+		return models.FeatureFlagEvent{}, fmt.Errorf("%s is of %s, which is in the future", m.Name, m.At.UTC().Format(time.RFC3339))
+	case m.At.Before(now.Add(-maxAge)):
+		return models.FeatureFlagEvent{}, fmt.Errorf("%s is of %s, which is more than 30 days ago", m.Name, m.At.UTC().Format(time.RFC3339))
+	}
+	for _, text := range []struct{ what, is string }{{"id", m.ID}, {"user", m.Who.User}, {"visitor", m.Who.Visitor}, {"tenant", m.Who.Tenant}} {
+		if len(text.is) > maxText || !utf8.ValidString(text.is) || strings.ContainsRune(text.is, 0) {
+			return models.FeatureFlagEvent{}, fmt.Errorf("the %s of %s is no text of at most %d bytes", text.what, m.Name, maxText)
+		}
+	}
+	at := models.At(m.At)
+	e := models.FeatureFlagEvent{Day: models.Day(at.Time), ID: newID(), At: at, Kind: models.EventMetric, Environment: environment, Place: clean(place),
+		UserID: m.Who.User, VisitorID: m.Who.Visitor, Tenant: m.Who.Tenant, Name: m.Name, Value: &m.Value, Share: int64(ruleset.Everyone)}
+	if m.ID != "" {
+		e.ID = idOfMetric(e, m.Name, m.ID)
+	}
+	return e, nil
+}
+
+// Environment is the one whose events are recorded here.
+func (r *Recorder) Environment() string { return r.flags.Environment() }
+
+// Store stores events at once, all or none, and gives them to the sinks. Those that are stored already count once.
+func (r *Recorder) Store(ctx context.Context, events []models.FeatureFlagEvent) (stored int64, err error) {
+	if !r.OnlySinks {
+		if stored, err = r.store.RecordEvents(ctx, events); err != nil {
+			return 0, err
+		}
+	}
+	for _, e := range events {
+		for _, q := range r.queues {
+			q.put(e)
+		}
+	}
+	return stored, nil
+}
