@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/toprent/flags/analytics"
-	"github.com/toprent/flags/internal/pseudonym"
 	"github.com/toprent/flags/handlers/internal/shell"
+	"github.com/toprent/flags/internal/pseudonym"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
