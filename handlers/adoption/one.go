@@ -81,7 +81,7 @@ func (p *pages) open(c *shell.Context) (*onePage, error) {
 	if head.Settings == nil {
 		return nil, shell.NotFound("%s does not have the flag %q.", head.Environment, head.About.Name)
 	}
-	head.Area = "adoption"
+	head.Area = "usage"
 	page := &onePage{FlagHead: head, now: time.Now(), Query: strings.ToValidUTF8(strings.TrimSpace(c.Query("q")), "")}
 	page.address, page.files = c.App.Link("adoption", head.Environment, head.About.Name), c.App.Link("adoption.csv", head.Environment, head.About.Name)
 	if page.environment, err = c.Environment(); err != nil {

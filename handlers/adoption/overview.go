@@ -105,7 +105,7 @@ func overview(c *shell.Context) error {
 func openOverview(c *shell.Context) (page overviewPage, found []*figure, err error) {
 	ctx, cancel := c.Ctx()
 	defer cancel()
-	if page.Page, err = c.Page("Adoption", "adoption"); err != nil {
+	if page.Page, err = c.Page("Adoption", "usage"); err != nil {
 		return page, nil, err
 	}
 	environment, err := c.Environment()

@@ -51,7 +51,7 @@ type row struct {
 }
 
 func (p *pages) list(c *shell.Context) error {
-	page, err := c.Page("Conversions", "conversions")
+	page, err := c.Page("Conversions", "usage")
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (p *pages) one(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := c.Page(titleOf(about, flag.Key), "conversions")
+	page, err := c.Page(titleOf(about, flag.Key), "usage")
 	if err != nil {
 		return err
 	}

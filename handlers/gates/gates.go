@@ -40,7 +40,7 @@ type listPage struct {
 func (listPage) Why(e models.FeatureFlagEvent) string { return why(e.Reason) }
 
 func list(c *shell.Context) error {
-	page, err := c.Page("Access to premium features", "conversions")
+	page, err := c.Page("Access to premium features", "usage")
 	if err != nil {
 		return err
 	}

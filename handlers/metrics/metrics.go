@@ -51,7 +51,7 @@ type row struct {
 }
 
 func (p *pages) list(c *shell.Context) error {
-	page, err := c.Page("Metrics", "conversions")
+	page, err := c.Page("Metrics", "usage")
 	if err != nil {
 		return err
 	}
