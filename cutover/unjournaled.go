@@ -16,16 +16,17 @@ func (w *write[Q, R, C, V]) unannounced(ctx context.Context) (err error) {
 	w.counted.unjournaled.Add(1)
 	began := false
 	if w.first == newSide {
-		w.holding(ctx, func() { began, err = true, w.alone(ctx) })
+		w.holding(ctx, func(held context.Context) { began, err = true, w.alone(ctx, held) })
 	}
 	if !began {
-		err = w.alone(ctx)
+		err = w.alone(ctx, withoutTransactions{ctx})
 	}
 	return err
 }
 
-// holding does something while the row's number is held on the old side, if that can be had soon.
-func (w *write[Q, R, C, V]) holding(ctx context.Context, do func()) {
+// holding does something while the row's number is held on the old side, if that can be had soon. The context that it gives
+// carries the transaction that does so: on SQLite nobody else can write there meanwhile.
+func (w *write[Q, R, C, V]) holding(ctx context.Context, do func(held context.Context)) {
 	if w.resting(oldSide) {
 		return
 	}
@@ -37,15 +38,16 @@ func (w *write[Q, R, C, V]) holding(ctx context.Context, do func()) {
 			return err
 		}
 		impatient.Stop()
-		do()
+		do(held)
 		return nil
 	})
 	impatient.Stop()
 	w.rest(held, oldSide, err)
 }
 
-// alone makes the change on the authority, after taking over what the other side has marked of the row.
-func (w *write[Q, R, C, V]) alone(ctx context.Context) error {
+// alone makes the change on the authority, after taking over what the other side has marked of the row. Its marks are removed
+// there with the other context.
+func (w *write[Q, R, C, V]) alone(ctx, other context.Context) error {
 	side, key := w.side(w.first), w.intent.Key
 	var taken []Mark
 	err := w.timed(w.first, w.intent.Tenant, func() error {
@@ -60,7 +62,7 @@ func (w *write[Q, R, C, V]) alone(ctx context.Context) error {
 		})
 	})
 	if err == nil && len(taken) > 0 {
-		w.unmark(ctx, w.first.other(), taken)
+		w.unmark(other, w.first.other(), taken)
 	}
 	return err
 }
@@ -109,7 +111,7 @@ func (e *Entity[Q, R, C, V]) marked(ctx context.Context, on which, keys []string
 
 // unmark removes marks of a side. Those that stay are dealt with once more.
 func (e *Entity[Q, R, C, V]) unmark(ctx context.Context, on which, marks []Mark) {
-	ctx, cancel := e.after(withoutTransactions{ctx})
+	ctx, cancel := e.after(ctx)
 	defer cancel()
 	_ = guarded(on, func() error { return e.side(on).Store.Unmark(ctx, e.config.Flag, marks) })
 }

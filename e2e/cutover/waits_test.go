@@ -93,3 +93,28 @@ func TestWritesThatCannotBeAnnouncedAreNotLostBetweenTwoAuthorities(t *testing.T
 		}
 	})
 }
+
+// TestAWriteThatTakesOverARowDoesNotWaitForItself has the next authority write, without the journal, what is marked on the side
+// before it, whose number it holds meanwhile.
+func TestAWriteThatTakesOverARowDoesNotWaitForItself(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		s, next := w.instance(asItIs)
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
+		w.journalAway(true)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		began := time.Now()
+		must(t, next.Write(t.Context(), acme, "a", change{Add: 1}))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if n := w.waitingOn(w.old); n != 0 {
+			t.Errorf("the old side has %d marks of what was taken over", n)
+		}
+		w.journalAway(false)
+		if n := w.repaired(next)["a"]; n != 3 {
+			t.Errorf("the row came to %d", n)
+		}
+	})
+}
