@@ -16,7 +16,10 @@ func (w *write[Q, R, C, V]) unannounced(ctx context.Context) (err error) {
 	w.counted.unjournaled.Add(1)
 	began := false
 	if w.first == newSide {
-		w.holding(ctx, func(held context.Context) { began, err = true, w.alone(ctx, held) })
+		w.holding(ctx, func(held context.Context) {
+			w.takenOver(ctx)
+			began, err = true, w.alone(ctx, held)
+		})
 	}
 	if !began {
 		err = w.alone(ctx, withoutTransactions{ctx})
@@ -43,6 +46,31 @@ func (w *write[Q, R, C, V]) holding(ctx context.Context, do func(held context.Co
 	})
 	impatient.Stop()
 	w.rest(held, oldSide, err)
+}
+
+// takenOver waits while the row is marked on both sides, for a moment at most: who wrote the old side last may have taken over
+// the new side's row, and be about to remove its marks.
+func (w *write[Q, R, C, V]) takenOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(withoutTransactions{ctx}, min(w.patience(ctx), lookLimit))
+	defer cancel()
+	keys := []string{w.intent.Key}
+	for {
+		var marks [2][]Mark
+		err := guarded(newSide, func() (err error) {
+			for side := 0; side < 2 && err == nil; side++ {
+				marks[side], err = w.side(which(side)).Store.MarkedAmong(ctx, w.config.Flag, keys)
+			}
+			return err
+		})
+		if err != nil || len(marks[oldSide]) == 0 || len(marks[newSide]) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(firstPause):
+		}
+	}
 }
 
 // alone makes the change on the authority, after taking over what the other side has marked of the row. Its marks are removed
