@@ -10,10 +10,9 @@ import (
 
 // paces is how long requests took, while which trouble lasted.
 type paces struct {
-	mu   sync.Mutex // guards what follows
-	now  *pace
-	all  []*pace
-	told int
+	mu  sync.Mutex // guards what follows
+	now *pace
+	all []*pace
 }
 
 // pace is how long the requests took that began during one trouble.
