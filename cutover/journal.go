@@ -270,10 +270,18 @@ func (l *lease) drop(ctx context.Context, key string, number int64) error {
 	return l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ?", l.entity, key, number).Error
 }
 
-// claim removes a change unless it was noted that its authority has it. It is false if that was, or if it is gone.
-func (l *lease) claim(ctx context.Context, key string, number int64) (bool, error) {
-	result := l.journal.db.WithContext(ctx).Exec("DELETE FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ? AND written = ?", l.entity, key, number, false)
-	return result.RowsAffected > 0, result.Error
+// claim removes a change unless it was noted that its authority has it: then it is written. Where neither is true, the change is
+// gone: others have resolved it.
+func (l *lease) claim(ctx context.Context, key string, number int64) (claimed, written bool, err error) {
+	const change = " FROM cutover_intents WHERE entity = ? AND row_key = ? AND number = ?"
+	db := l.journal.db.WithContext(ctx)
+	result := db.Exec("DELETE"+change+" AND written = ?", l.entity, key, number, false)
+	if result.Error != nil || result.RowsAffected > 0 {
+		return result.Error == nil, false, result.Error
+	}
+	var n int64
+	err = db.Raw("SELECT count(*)"+change, l.entity, key, number).Scan(&n).Error
+	return false, n > 0, err
 }
 
 // errResolved says that others have resolved a change, its lease having expired.

@@ -57,7 +57,7 @@ func (c *Cutover) prove(ctx context.Context, m *member, t *Tables) error {
 	for _, row := range rows {
 		if row.Flag == m.key && row.Instance != c.instance {
 			for side := range 2 {
-				p.hears(side, row, t.uncopied.cleanAt(side), c.flags.Now())
+				p.hears(side, row, t.uncopied.cleanAt(side))
 			}
 		}
 	}
@@ -66,13 +66,8 @@ func (c *Cutover) prove(ctx context.Context, m *member, t *Tables) error {
 }
 
 // hears takes what another instance says. What it wrote before a side was seen with nothing to copy was copied.
-func (p *proof) hears(side int, row models.CutoverInstance, clean, now time.Time) {
-	last := row.HeardAt.Time
-	silent := !row.Runs() || now.Sub(last) >= silence
-	if row.EndedAt != nil && row.EndedAt.After(last) {
-		last = row.EndedAt.Time
-	}
-	if silent && last.Before(clean) {
+func (p *proof) hears(side int, row models.CutoverInstance, clean time.Time) {
+	if writesUntil(row).Before(clean) {
 		return
 	}
 	if row.EndedAt == nil && (row.GoneAt != nil || row.Revision < p.revision) {
@@ -87,6 +82,21 @@ func (p *proof) hears(side int, row models.CutoverInstance, clean, now time.Time
 	for _, tenant := range [2][]string{stats.UncopiedOld, stats.UncopiedNew}[side] {
 		p.doubts(side, tenant, "the instance on "+row.Host+" could not copy what it wrote")
 	}
+}
+
+// writesUntil is when an instance has written last, as far as anybody knows: it may do so for some time after it was heard.
+func writesUntil(row models.CutoverInstance) time.Time {
+	heard, until := row.HeardAt.Time, row.HeardAt.Add(silence)
+	switch {
+	case row.EndedAt != nil:
+		until = row.EndedAt.Time
+	case row.GoneAt != nil && row.GoneAt.Before(until):
+		until = row.GoneAt.Time
+	}
+	if until.Before(heard) {
+		return heard
+	}
+	return until
 }
 
 // free reports whether a tenant has nothing on a side alone, under the stages of a revision.

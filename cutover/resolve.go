@@ -235,11 +235,10 @@ func (e *Entity[Q, R, C, V]) settleIntent(ctx context.Context, l *lease, i *inte
 func (e *Entity[Q, R, C, V]) overrule(ctx context.Context, l *lease, on which, i *intent) error {
 	var claimed bool
 	err := e.noted(ctx, func(ctx context.Context) (err error) {
-		claimed, err = l.claim(ctx, i.Key, i.Number)
+		claimed, i.Written, err = l.claim(ctx, i.Key, i.Number)
 		return err
 	})
-	if err != nil || !claimed { // then it was noted that it was made, or others have resolved it: making it here does no harm
-		i.Written = err == nil
+	if err != nil || !claimed { // others may have resolved it by giving it up, so it is made here only if it is known to be made there
 		return err
 	}
 	store := e.side(on).Store

@@ -44,6 +44,7 @@ func (r *routes) count(s statement, side int, tenant string, began time.Time, er
 		default:
 			route.wrote(side, tenant, began, err)
 		}
+		route.served(side, tenant, err)
 		return
 	}
 }
@@ -57,6 +58,13 @@ func (r *group) asked(side int, tenant string, began time.Time, err error) {
 func (r *group) wrote(side int, tenant string, began time.Time, err error) {
 	if r.owner != nil {
 		r.owner.entity.counted.wrote(which(side), tenant, time.Since(began), err)
+	}
+}
+
+// served counts a statement that the authority was asked for: a tenant is judged by those that the new side failed.
+func (r *group) served(side int, tenant string, err error) {
+	if r.owner != nil {
+		r.owner.entity.counted.served(which(side), tenant, err)
 	}
 }
 

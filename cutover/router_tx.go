@@ -60,6 +60,7 @@ func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 	began := time.Now()
 	keys, err := followed.returning(ctx, conn, t.side, query, args)
 	followed.wrote(t.side, t.tenant, began, err)
+	followed.served(t.side, t.tenant, err)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +178,9 @@ func (t *tx) attach(ctx context.Context, s statement) (gorm.ConnPool, error) {
 		}
 		return nil, fmt.Errorf("%s %v in a transaction on the other side: %w", s.verb, s.tables, ErrTwoSides)
 	}
+	began := time.Now()
 	if err := t.begin(side); err != nil {
+		t.routes.count(s, side, t.tenant, began, err)
 		return nil, err
 	}
 	return t.conn, t.enter(s)

@@ -16,16 +16,20 @@ func (w *write[Q, R, C, V]) unannounced(ctx context.Context) (err error) {
 	w.counted.unjournaled.Add(1)
 	began := false
 	if w.first == newSide {
-		w.holding(ctx, func() { began, err = true, w.alone(ctx) })
+		w.holding(ctx, func(held context.Context) {
+			w.takenOver(ctx)
+			began, err = true, w.alone(ctx, held)
+		})
 	}
 	if !began {
-		err = w.alone(ctx)
+		err = w.alone(ctx, withoutTransactions{ctx})
 	}
 	return err
 }
 
-// holding does something while the row's number is held on the old side, if that can be had soon.
-func (w *write[Q, R, C, V]) holding(ctx context.Context, do func()) {
+// holding does something while the row's number is held on the old side, if that can be had soon. The context that it gives
+// carries the transaction that does so: on SQLite nobody else can write there meanwhile.
+func (w *write[Q, R, C, V]) holding(ctx context.Context, do func(held context.Context)) {
 	if w.resting(oldSide) {
 		return
 	}
@@ -37,15 +41,41 @@ func (w *write[Q, R, C, V]) holding(ctx context.Context, do func()) {
 			return err
 		}
 		impatient.Stop()
-		do()
+		do(held)
 		return nil
 	})
 	impatient.Stop()
 	w.rest(held, oldSide, err)
 }
 
-// alone makes the change on the authority, after taking over what the other side has marked of the row.
-func (w *write[Q, R, C, V]) alone(ctx context.Context) error {
+// takenOver waits while the row is marked on both sides, for a moment at most: who wrote the old side last may have taken over
+// the new side's row, and be about to remove its marks.
+func (w *write[Q, R, C, V]) takenOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(withoutTransactions{ctx}, min(w.patience(ctx), lookLimit))
+	defer cancel()
+	keys := []string{w.intent.Key}
+	for {
+		var marks [2][]Mark
+		err := guarded(newSide, func() (err error) {
+			for side := 0; side < 2 && err == nil; side++ {
+				marks[side], err = w.side(which(side)).Store.MarkedAmong(ctx, w.config.Flag, keys)
+			}
+			return err
+		})
+		if err != nil || len(marks[oldSide]) == 0 || len(marks[newSide]) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(firstPause):
+		}
+	}
+}
+
+// alone makes the change on the authority, after taking over what the other side has marked of the row. Its marks are removed
+// there with the other context.
+func (w *write[Q, R, C, V]) alone(ctx, other context.Context) error {
 	side, key := w.side(w.first), w.intent.Key
 	var taken []Mark
 	err := w.timed(w.first, w.intent.Tenant, func() error {
@@ -60,7 +90,7 @@ func (w *write[Q, R, C, V]) alone(ctx context.Context) error {
 		})
 	})
 	if err == nil && len(taken) > 0 {
-		w.unmark(ctx, w.first.other(), taken)
+		w.unmark(other, w.first.other(), taken)
 	}
 	return err
 }
@@ -109,7 +139,7 @@ func (e *Entity[Q, R, C, V]) marked(ctx context.Context, on which, keys []string
 
 // unmark removes marks of a side. Those that stay are dealt with once more.
 func (e *Entity[Q, R, C, V]) unmark(ctx context.Context, on which, marks []Mark) {
-	ctx, cancel := e.after(withoutTransactions{ctx})
+	ctx, cancel := e.after(ctx)
 	defer cancel()
 	_ = guarded(on, func() error { return e.side(on).Store.Unmark(ctx, e.config.Flag, marks) })
 }

@@ -56,6 +56,57 @@ func TestAChangeThatOthersGaveUpIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// meanwhile is a store to which something happens, once, before it fails.
+type meanwhile struct {
+	cutover.Store
+	happens func()
+}
+
+func (m *meanwhile) Within(ctx context.Context, do func(ctx context.Context) error) error {
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+		return errDown
+	}
+	return m.Store.Within(ctx, do)
+}
+
+// TestAChangeThatItsWriterWithdrewIsNotMadeByOthers has a writer fail after its lease is over, while the next one, of another
+// authority, looks at what it has announced. Whoever takes an announcement that is gone for a change that was made makes it.
+func TestAChangeThatItsWriterWithdrewIsNotMadeByOthers(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		_, sleeper := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Lease, c.Timeout = time.Millisecond, 20*time.Second
+			c.New.Store = &meanwhile{c.New.Store, func() {}}
+		})
+		asleep, wake, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		nap := func(context.Context) error {
+			close(asleep)
+			<-wake
+			return errDown
+		}
+		w.old.beforeWork.Store(&nap)
+		go func() { done <- sleeper.Write(t.Context(), acme, "a", change{Add: 10}) }()
+		<-asleep
+		withdrawn := func() {
+			close(wake)
+			if err := <-done; err == nil || errors.Is(err, cutover.ErrUnknown) {
+				t.Errorf("a write that its authority refused: %v", err)
+			}
+		}
+		s, next := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Old.Store = &meanwhile{c.Old.Store, withdrawn}
+		})
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
+		must(t, next.Write(t.Context(), acme, "a", change{Add: 100}))
+		if n := w.repaired(next)["a"]; n != 101 {
+			t.Errorf("the row came to %d", n)
+		}
+	})
+}
+
 // forgetful is a store that cannot mark once.
 type forgetful struct {
 	cutover.Store

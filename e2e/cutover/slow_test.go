@@ -120,3 +120,26 @@ func TestNothingWaitsForALockedFileLongerThanItsCaller(t *testing.T) {
 	must(t, lock.Rollback().Error)
 	must(t, <-begins)
 }
+
+// TestAScriptIsNotRunTwice waits for a file in the middle of several statements that were sent at once.
+func TestAScriptIsNotRunTwice(t *testing.T) {
+	db, other := databases.SQLite(t), databases.SQLite(t)
+	must(t, errors.Join(db.Exec("CREATE TABLE counters (n INTEGER)").Error, other.Exec("CREATE TABLE others (n INTEGER)").Error))
+	pool, err := db.DB()
+	must(t, err)
+	pool.SetMaxOpenConns(1)
+	var file string
+	must(t, other.Raw("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file).Error)
+	must(t, db.Exec("ATTACH ? AS held", file).Error)
+	for what, session := range map[string]*gorm.Session{"sent": {}, "prepared": {PrepareStmt: true}} {
+		must(t, db.Exec("DELETE FROM counters").Error)
+		lock := other.Begin()
+		must(t, lock.Error)
+		time.AfterFunc(300*time.Millisecond, func() { lock.Rollback() })
+		must(t, db.Session(session).Exec("INSERT INTO counters VALUES (1); INSERT INTO held.others VALUES (1);").Error)
+		var n int64
+		if must(t, db.Raw("SELECT count(*) FROM counters").Scan(&n).Error); n != 1 {
+			t.Errorf("a script that was %s inserted %d rows, not one", what, n)
+		}
+	}
+}

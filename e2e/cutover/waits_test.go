@@ -93,3 +93,66 @@ func TestWritesThatCannotBeAnnouncedAreNotLostBetweenTwoAuthorities(t *testing.T
 		}
 	})
 }
+
+// TestAWriteThatTakesOverARowDoesNotWaitForItself has the next authority write, without the journal, what is marked on the side
+// before it, whose number it holds meanwhile.
+func TestAWriteThatTakesOverARowDoesNotWaitForItself(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		s, next := w.instance(asItIs)
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
+		w.journalAway(true)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		began := time.Now()
+		must(t, next.Write(t.Context(), acme, "a", change{Add: 1}))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if n := w.waitingOn(w.old); n != 0 {
+			t.Errorf("the old side has %d marks of what was taken over", n)
+		}
+		w.journalAway(false)
+		if n := w.repaired(next)["a"]; n != 3 {
+			t.Errorf("the row came to %d", n)
+		}
+	})
+}
+
+// unhurried is a store that takes a moment to remove marks.
+type unhurried struct {
+	cutover.Store
+	begins chan struct{}
+}
+
+func (u unhurried) Unmark(ctx context.Context, entity string, marks []cutover.Mark) error {
+	close(u.begins)
+	<-time.After(40 * time.Millisecond)
+	return u.Store.Unmark(ctx, entity, marks)
+}
+
+// TestAWriteWaitsForTheOneBeforeToRemoveMarks has the next authority write between the commit of a write that took over its
+// row and the removal of the marks that said so. Whoever goes on with them takes its own row for the newest.
+func TestAWriteWaitsForTheOneBeforeToRemoveMarks(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		s, next := w.instance(asItIs)
+		s.set(cutover.Place{Stage: ruleset.StageLive, Moving: true})
+		begins := make(chan struct{})
+		_, before := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.New.Store = unhurried{c.New.Store, begins}
+		})
+		w.journalAway(true)
+		must(t, next.Write(t.Context(), acme, "a", change{Add: 1}))
+		done := make(chan error)
+		go func() { done <- before.Write(t.Context(), acme, "a", change{Add: 10}) }()
+		<-begins
+		must(t, next.Write(t.Context(), acme, "a", change{Add: 100}))
+		must(t, <-done)
+		w.journalAway(false)
+		if n := w.repaired(next)["a"]; n != 112 {
+			t.Errorf("the row came to %d", n)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	modernc "modernc.org/sqlite"
@@ -64,11 +65,11 @@ func (p patient) BeginTx(ctx context.Context, options driver.TxOptions) (driver.
 }
 
 func (p patient) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return patiently(ctx, func() (driver.Result, error) { return p.connection.ExecContext(ctx, query, args) })
+	return patientlyOnce(ctx, p, query, func() (driver.Result, error) { return p.connection.ExecContext(ctx, query, args) })
 }
 
 func (p patient) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return patiently(ctx, func() (driver.Rows, error) { return p.connection.QueryContext(ctx, query, args) })
+	return patientlyOnce(ctx, p, query, func() (driver.Rows, error) { return p.connection.QueryContext(ctx, query, args) })
 }
 
 func (p patient) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
@@ -80,7 +81,7 @@ func (p patient) PrepareContext(ctx context.Context, query string) (driver.Stmt,
 	if !ok {
 		return nil, errors.Join(errors.New("the SQLite driver lacks something that waiting needs"), prepared.Close())
 	}
-	return patientStatement{known}, nil
+	return patientStatement{known, p, query}, nil
 }
 
 // statement is all that database/sql asks of the driver's prepared statements.
@@ -90,14 +91,18 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-type patientStatement struct{ statement }
+type patientStatement struct {
+	statement
+	on    patient
+	query string
+}
 
 func (p patientStatement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return patiently(ctx, func() (driver.Result, error) { return p.statement.ExecContext(ctx, args) })
+	return patientlyOnce(ctx, p.on, p.query, func() (driver.Result, error) { return p.statement.ExecContext(ctx, args) })
 }
 
 func (p patientStatement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return patiently(ctx, func() (driver.Rows, error) { return p.statement.QueryContext(ctx, args) })
+	return patientlyOnce(ctx, p.on, p.query, func() (driver.Rows, error) { return p.statement.QueryContext(ctx, args) })
 }
 
 // patiently asks again while others are writing, for as long as the caller waits, and busyTimeout at most.
@@ -111,6 +116,25 @@ func patiently[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 			return got, fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
+}
+
+// patientlyOnce is patiently for a statement. Of several in one text some may be done when one has to wait, and would be done
+// again: there SQLite itself waits, whatever the caller's time.
+func patientlyOnce[T any](ctx context.Context, on patient, query string, ask func() (T, error)) (got T, err error) {
+	if !strings.Contains(strings.TrimRight(query, "; \t\r\n"), ";") { // in a quoted text it does no harm
+		return patiently(ctx, ask)
+	}
+	if err := on.waits(ctx, busyTimeout); err != nil {
+		return got, err
+	}
+	defer func() { _ = on.waits(context.WithoutCancel(ctx), busyLook) }() // else the next who waits here does so longer
+	return ask()
+}
+
+// waits sets how long SQLite itself waits for others.
+func (p patient) waits(ctx context.Context, long time.Duration) error {
+	_, err := p.connection.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", long.Milliseconds()), nil)
+	return err
 }
 
 // isBusy reports whether others hold the file. Where a transaction has read what was changed since, waiting mends nothing:

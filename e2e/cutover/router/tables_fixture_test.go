@@ -111,7 +111,11 @@ func (m *move) starts() *host {
 	quiet := slog.New(slog.DiscardHandler)
 	flags, err := service.New(m.t.Context(), service.Config{Source: m.store, Environment: development, Poll: 50 * time.Millisecond, Logger: quiet})
 	must(m.t, err)
-	c, err := cutover.New(cutover.Options{Flags: flags, Journal: m.journal, Store: m.store, Tell: 50 * time.Millisecond, Batch: 100, Logger: quiet})
+	c, err := cutover.New(cutover.Options{Flags: flags, Journal: m.journal, Store: m.store, Tell: 50 * time.Millisecond, Batch: 100, Logger: quiet,
+		StepBack: func(ctx context.Context, s cutover.StepBack) error {
+			_, err := m.changes.StepBack(ctx, changes.StepBack(s))
+			return err
+		}})
 	must(m.t, err)
 	h := &host{db: m.connect[0]()}
 	fresh := m.connect[1]()

@@ -166,6 +166,43 @@ func TestWhatIsOnAStoppedServerAloneIsWaitedForWithinBounds(t *testing.T) {
 	m.equal()
 }
 
+func TestATenantWhoseStatementsTheNewSideFailsStepsBack(t *testing.T) {
+	for what, statement := range map[string]func(*gorm.DB) error{
+		"reads":  func(db *gorm.DB) error { return db.Find(&[]client{}).Error },
+		"writes": func(db *gorm.DB) error { return db.Create(&client{Tenant: "acme", Name: "ann"}).Error },
+	} {
+		t.Run(what, func(t *testing.T) {
+			m := onFiles(t)
+			h := m.starts()
+			m.goes(ruleset.StageDualWrite)
+			m.copied()
+			m.goes(ruleset.StageShadow)
+			m.goes(ruleset.StageLive)
+			must(t, m.store.Write(t.Context(), func(tx *models.Tx) error {
+				return tx.PutCutoverLimits(t.Context(), models.CutoverLimits{Environment: development, Flag: "clients", Agreement: 900_000, Compared: 20, Minutes: 1, StepBack: true, ChangedBy: "ann", ChangedAt: models.At(time.Now())})
+			}))
+			must(t, h.at("acme").Find(&[]client{}).Error)
+			must(t, m.fresh.Exec("ALTER TABLE clients RENAME TO away").Error)
+			for range 5 {
+				if statement(h.at("acme")) == nil {
+					t.Fatal("the new side answered without its table")
+				}
+			}
+			m.until("step back", func() error {
+				_ = statement(h.at("acme"))
+				head, err := m.store.Head(t.Context(), development)
+				must(t, err)
+				definition, err := m.store.Load(t.Context(), head.ID)
+				must(t, err)
+				if back := definition.Overrides; len(back) != 1 || back[0].Tenant != "acme" || back[0].Variant != "shadow" {
+					return fmt.Errorf("stepped back: %+v", back)
+				}
+				return nil
+			})
+		})
+	}
+}
+
 func TestAHandoverWaitsNoLongerThanItMay(t *testing.T) {
 	w := newWorld(t, func() *gorm.DB { return databases.Postgres(t) }, func(r *cutover.Router) {
 		r.Handover, r.Patience = 300*time.Millisecond, 50*time.Millisecond
