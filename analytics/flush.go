@@ -131,9 +131,10 @@ func (r *Recorder) more() bool {
 // nextBatch takes what waits. An instance tells of itself even if there is nothing else to tell.
 func (r *Recorder) nextBatch(last bool) *models.Batch {
 	t := &r.told
-	now := models.At(t.looked) // all that happened before is in this batch, or waits in memory
+	now := models.At(r.flags.Now()) // all that happened before is in this batch, or waits in memory
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	t.look(r.flags) // under the lock: what led to the events that are taken is counted
 	refused, _ := json.Marshal(r.refused)
 	b := &models.Batch{Instance: models.AnalyticsInstance{
 		Instance: r.flags.Instance(), Environment: r.flags.Environment(), Host: clean(r.Host), Batch: t.number + 1,

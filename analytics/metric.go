@@ -3,9 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -32,13 +30,8 @@ func (m Metric) Event(environment, place string, now time.Time) (models.FeatureF
 	case m.At.Before(now.Add(-maxAge)):
 		return models.FeatureFlagEvent{}, fmt.Errorf("%s is of %s, which is more than 30 days ago", m.Name, m.At.UTC().Format(time.RFC3339))
 	}
-	for _, text := range []struct{ what, is string }{{"id", m.ID}, {"user", m.Who.User}, {"visitor", m.Who.Visitor}, {"tenant", m.Who.Tenant}} {
-		if len(text.is) > maxText || !utf8.ValidString(text.is) || strings.ContainsRune(text.is, 0) {
-			return models.FeatureFlagEvent{}, fmt.Errorf("the %s of %s is no text of at most %d bytes", text.what, m.Name, maxText)
-		}
-	}
 	at := models.At(m.At)
-	e := models.FeatureFlagEvent{Day: models.Day(at.Time), ID: newID(), At: at, Kind: models.EventMetric, Environment: environment, Place: clean(place),
+	e := models.FeatureFlagEvent{Day: models.Day(at.Time), ID: newID(), At: at, Kind: models.EventMetric, Environment: environment, Place: place,
 		UserID: m.Who.User, VisitorID: m.Who.Visitor, Tenant: m.Who.Tenant, Name: m.Name, Value: &m.Value, Share: int64(ruleset.Everyone)}
 	if m.ID != "" {
 		e.ID = idOfMetric(e, m.Name, m.ID)

@@ -46,10 +46,14 @@ func newRecording(t *testing.T, store *models.Store, definition ruleset.Definiti
 	return r.again(options)
 }
 
+// keptDays is for ever: the source's clock stands on a day long ago, and what is old is told by the database's.
+const keptDays = 100_000
+
 // again starts another instance on the same database, with the same flags and clock.
 func (r *recording) again(options analytics.Options) *recording {
 	r.t.Helper()
 	flags := flagtest.Service(r.t, r.source)
+	options.KeepEvents, options.KeepChecks = keptDays, keptDays
 	return &recording{t: r.t, store: r.store, source: r.source, flags: flags, Recorder: analytics.New(r.store, flags, options)}
 }
 

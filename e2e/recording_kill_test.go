@@ -52,7 +52,7 @@ func beRecorder(text string) error {
 	if err != nil {
 		return err
 	}
-	recorder := analytics.New(store, flags, analytics.Options{Every: recordsEvery})
+	recorder := analytics.New(store, flags, analytics.Options{Every: recordsEvery, KeepEvents: keptDays, KeepChecks: keptDays})
 	running, end := context.WithCancel(context.Background()) // as long as something happens that it is to record
 	defer end()
 	ended := make(chan error, 1)

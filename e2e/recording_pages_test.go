@@ -45,7 +45,7 @@ func newRecordedHost(t *testing.T) *recordedHost {
 	h := &recordedHost{store: openSQLiteFile(t, sqlitetest.File(t))}
 	reads := func(c *gin.Context) { middleware.On(c, "served") }
 	h.host = newHost(t, recordedDefinition(t, true), func(c *middleware.Config) {
-		h.recorder = analytics.New(h.store, c.Flags, analytics.Options{})
+		h.recorder = analytics.New(h.store, c.Flags, analytics.Options{KeepEvents: keptDays, KeepChecks: keptDays})
 		c.Recorder, c.Subject = h.recorder, signed
 	}, func(r *gin.Engine) {
 		r.GET("/template", renders(`<!doctype html><title>x</title>{{ if .Flags.On "served" }}<p>new</p>{{ end }}`))

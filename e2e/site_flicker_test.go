@@ -63,7 +63,11 @@ func TestAFilmShowsWhatFlickers(t *testing.T) {
 	ann.isSlow(6)
 	ann.looksThrough(screens[0])
 
-	if early := ann.films(site.URL + "/early"); len(early.frames) != 1 || early.shift != 0 {
+	early := ann.films(site.URL + "/early")
+	for try := 0; try < 2 && len(early.frames) != 1; try++ { // a busy machine may send a frame that is half painted
+		early = ann.films(site.URL + "/early")
+	}
+	if len(early.frames) != 1 || early.shift != 0 {
 		t.Errorf("with its client in place, the page showed %d pictures and shifted by %g", len(early.frames), early.shift)
 	}
 	if late := ann.films(site.URL + "/late"); len(late.frames) < 2 || late.shift == 0 {

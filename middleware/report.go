@@ -142,11 +142,12 @@ func (r *request) take(c *gin.Context) (status int, cause string, err error) {
 	if err != nil {
 		return status, cause, err
 	}
-	for _, detail := range shown {
+	wrong := r.trackAll(told.track)
+	for _, detail := range shown { // a mistake in what a page tracks spoils nothing else
 		m.Recorder.Exposed(&r.subject, inBrowser, values, detail)
 	}
-	if err := r.trackAll(told.track); err != nil {
-		return http.StatusUnprocessableEntity, causeTracked, err
+	if wrong != nil {
+		return http.StatusUnprocessableEntity, causeTracked, wrong
 	}
 	return 0, "", nil
 }

@@ -38,6 +38,7 @@ type Measured struct {
 const (
 	maxMetrics  = 1000 // in a request
 	maxMistakes = 20   // that are told
+	maxText     = 256  // bytes of an id
 )
 
 // postMetrics stores what was measured: one, or a list. All of it or, if something is wrong with any, nothing.
@@ -102,6 +103,11 @@ func eventOf(item json.RawMessage, environment string, now time.Time) (models.Fe
 	}
 	if !bytes.HasPrefix(item, []byte("{")) {
 		return models.FeatureFlagEvent{}, errors.New("it is no object")
+	}
+	for _, text := range []struct{ what, is string }{{"id", m.ID}, {"user", m.User}, {"visitor", m.Visitor}, {"tenant", m.Tenant}} {
+		if len(text.is) > maxText || strings.ContainsRune(text.is, 0) {
+			return models.FeatureFlagEvent{}, fmt.Errorf("the %s of %.64q is no text of at most %d bytes", text.what, m.Name, maxText)
+		}
 	}
 	value := 1.0
 	if len(m.Value) > 0 {
