@@ -19,6 +19,7 @@ func (r *Recorder) private(id string) string {
 // Hide makes an event that was made elsewhere fit to be stored.
 func (r *Recorder) Hide(e *models.FeatureFlagEvent) {
 	e.UserID, e.VisitorID, e.Tenant, e.Plan = r.private(e.UserID), r.private(e.VisitorID), r.private(e.Tenant), r.private(e.Plan)
+	e.Place = r.place(e.Place)
 }
 
 // place makes a place fit to be stored: a route, without what a request asks of it. What has an address in it is none.
