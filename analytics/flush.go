@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -67,8 +68,12 @@ func oldest(checks map[checkedAt]int64) (at time.Time) {
 	return at
 }
 
-// maxEvents bounds what is stored in one transaction.
-const maxEvents = 5000
+// What is stored in one transaction is bounded: else what has waited through a long outage would take longer than an attempt may.
+const (
+	maxEvents = 5000
+	maxChecks = 5000
+	maxPlans  = 500 // tenants, each of which is asked for
+)
 
 // Flush stores what has happened. What cannot be stored now waits for the next flush. Nothing counts twice, even if it is
 // not known whether it was stored.
@@ -125,7 +130,7 @@ func (r *Recorder) send(ctx context.Context, b models.Batch) error {
 func (r *Recorder) more() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.events) >= maxEvents
+	return len(r.events) >= maxEvents || len(r.told.checks) > 0 || len(r.plans) >= maxPlans
 }
 
 // nextBatch takes what waits. An instance tells of itself even if there is nothing else to tell.
@@ -148,19 +153,34 @@ func (r *Recorder) nextBatch(last bool) *models.Batch {
 	slices.SortFunc(b.Events, func(a, b models.FeatureFlagEvent) int { // one order, as of checks
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.ID, b.ID))
 	})
-	for _, seen := range slices.Sorted(maps.Keys(r.plans)) {
+	for _, seen := range slices.Sorted(some(maps.Keys(r.plans), maxPlans)) {
 		b.Plans = append(b.Plans, r.plans[seen]...)
+		delete(r.plans, seen)
 	}
-	clear(r.plans)
 	for c, n := range t.checks {
+		if len(b.Checks) == maxChecks {
+			break
+		}
+		delete(t.checks, c)
 		b.Checks = append(b.Checks, models.FeatureFlagCheck{Day: models.Day(c.minute), Minute: models.At(c.minute), Environment: r.flags.Environment(), Flag: c.Flag, Variant: c.Variant, Checks: n})
 	}
-	clear(t.checks)
 	slices.SortFunc(b.Checks, func(a, b models.FeatureFlagCheck) int {
 		return cmp.Or(a.Minute.Compare(b.Minute.Time), cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Variant, b.Variant))
 	})
-	if last && len(r.events) == 0 {
+	if last && len(r.events)+len(r.plans)+len(t.checks) == 0 {
 		b.Instance.EndedAt = &now
 	}
 	return b
+}
+
+// some gives the first of what comes, so many at most.
+func some[T any](all iter.Seq[T], most int) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		left := most
+		for one := range all {
+			if left--; left < 0 || !yield(one) {
+				return
+			}
+		}
+	}
 }

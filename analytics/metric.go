@@ -45,14 +45,10 @@ func (r *Recorder) Environment() string { return r.flags.Environment() }
 // Store stores events at once, all or none, and gives them to the sinks. Those that are stored already count once.
 func (r *Recorder) Store(ctx context.Context, events []models.FeatureFlagEvent) (stored int64, err error) {
 	if !r.OnlySinks {
-		if stored, err = r.store.RecordEvents(ctx, events); err != nil {
+		if events, stored, err = r.store.RecordEvents(ctx, events); err != nil {
 			return 0, err
 		}
 	}
-	for _, e := range events {
-		for _, q := range r.queues {
-			q.put(e)
-		}
-	}
+	r.toSinks(events...)
 	return stored, nil
 }

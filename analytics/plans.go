@@ -21,8 +21,16 @@ func (r *Recorder) seePlan(who *ruleset.Subject, place string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.keepPlan(who.Tenant, who.Plan, r.about(models.EventPlan, who, place)) {
-		r.noted.Put(identity, tag)
+	seen := r.planSeen(who.Tenant, who.Plan, r.about(models.EventPlan, who, place))
+	if !r.waits(seen) {
+		return
+	}
+	r.noted.Put(identity, tag)
+	if seen.Tenant != who.Tenant {
+		if len(r.hidden) >= r.MaxWaiting { // their moves back are noticed by others
+			clear(r.hidden)
+		}
+		r.hidden[seen.Tenant] = tenant
 	}
 }
 
@@ -37,10 +45,6 @@ func (r *Recorder) planChanged(tenant, from, to string) {
 	seen := r.planSeen(tenant, to, r.about(models.EventPlan, &ruleset.Subject{Tenant: tenant, Plan: to}, "host"))
 	seen.Told, seen.Previous = true, r.private(from)
 	r.waits(seen)
-}
-
-func (r *Recorder) keepPlan(tenant, plan string, change models.FeatureFlagEvent) bool {
-	return r.waits(r.planSeen(tenant, plan, change))
 }
 
 func (r *Recorder) planSeen(tenant, plan string, change models.FeatureFlagEvent) models.PlanSeen {
@@ -81,7 +85,10 @@ func (r *Recorder) followPlans(ctx context.Context) error {
 	defer r.mu.Unlock()
 	r.followed = now
 	for _, row := range rows {
-		tenant := maphash.String(r.seed, row.Tenant)
+		tenant, hidden := r.hidden[row.Tenant]
+		if !hidden {
+			tenant = maphash.String(r.seed, row.Tenant)
+		}
 		r.noted.Put(mix(2, tenant)|1, mix(mix(1, tenant), maphash.String(r.seed, row.Plan))|1)
 	}
 	return nil

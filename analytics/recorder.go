@@ -31,7 +31,10 @@ type Recorder struct {
 	refused map[string]int64             // by cause
 	limits  limits
 
-	followed time.Time // when moves of tenants were last heard of
+	followed time.Time         // when moves of tenants were last heard of
+	hidden   map[string]uint64 // hashes of the tenants that are stored under other names, by these
+
+	sifted time.Time // when those who were forgotten were last looked for in what waits for sinks; Run's
 
 	dropped atomic.Int64
 	told    told
@@ -44,7 +47,7 @@ var _ middleware.Recorder = (*Recorder)(nil)
 // stored before Run is called.
 func New(store *models.Store, flags *service.FeatureFlagService, options Options) *Recorder {
 	r := &Recorder{Options: options.complete(), store: store, flags: flags, seed: maphash.MakeSeed(), noted: noted.New(1 << 18),
-		plans: map[string][]models.PlanSeen{}, refused: map[string]int64{}}
+		plans: map[string][]models.PlanSeen{}, refused: map[string]int64{}, hidden: map[string]uint64{}}
 	r.told.last = map[service.Checked]uint64{}
 	r.told.checks = map[checkedAt]int64{}
 	r.followed = flags.Now()

@@ -26,8 +26,12 @@ func (r *Recorder) forgetQueued(ctx context.Context) error {
 		return nil
 	}
 	forgotten, err := r.store.ForgottenLately(ctx)
-	if err != nil || r.flags.Now().Sub(forgotten.Last()) > 2*r.Every+10*time.Minute { // it was done then; what was being sent came back meanwhile
+	if err != nil {
 		return err
+	}
+	before := r.sifted
+	if r.sifted = r.flags.Now(); before.Sub(forgotten.Last()) > 2*r.Every+10*time.Minute { // it was done then; what was being sent came back meanwhile
+		return nil
 	}
 	for _, q := range r.queues {
 		q.forget(forgotten)
@@ -51,10 +55,11 @@ func (q *SinkQueue) forget(forgotten models.Forgotten) {
 func forgetIn(forgotten models.Forgotten, e *models.FeatureFlagEvent) {
 	user, isUser := forgotten.Becomes(e.UserID, e.At)
 	visitor, isVisitor := forgotten.Becomes(e.VisitorID, e.At)
-	if tenant, is := forgotten.Becomes(e.Tenant, e.At); is {
+	tenant, isTenant := forgotten.Becomes(e.Tenant, e.At)
+	if isTenant {
 		e.Tenant = tenant
 	}
-	if isUser || isVisitor && e.UserID == "" {
+	if isUser || isVisitor && e.UserID == "" || isTenant && e.UserID == "" && e.VisitorID == "" {
 		e.ID = newID()
 	}
 	if isUser {

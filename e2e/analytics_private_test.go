@@ -145,6 +145,29 @@ var privacyCases = map[string]func(*testing.T, *storage){
 			t.Errorf("the sink got events of %v", people)
 		}
 	},
+	"who was forgotten while an instance could not look is not told to sinks by it": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		flags := s.serves()
+		down := &stubbornSink{}
+		r := analytics.New(s.store, flags, analytics.Options{Every: 10 * time.Millisecond, Sinks: []analytics.Sink{down}, Logger: slog.New(slog.DiscardHandler)})
+		if err := r.TrackAt(&ruleset.Subject{User: "u-dora"}, "job", "", flags.Now().Add(-3*time.Hour), "paid", 3); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.changes.Forget(t.Context(), []string{"u-dora"}, "dpo"); err != nil {
+			t.Fatal(err)
+		}
+		s.writes("UPDATE analytics_forgotten SET at = ?", models.At(flags.Now().Add(-2*time.Hour))) // it was long ago, when the database is back
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- r.Run(ctx) }()
+		waitFor(t, "a second flush", func() bool { return s.number("SELECT coalesce(max(batch), 0) FROM analytics_instances") > 2 })
+		down.up()
+		stop()
+		<-ended
+		if got := down.got(); len(got) != 1 || !strings.HasPrefix(got[0].UserID, "forgotten-") {
+			t.Errorf("the sink got %+v", got)
+		}
+	},
 	"tables of the next days are made when a recorder begins, and what is too old goes": func(t *testing.T, s *storage) {
 		now, err := s.store.Now(t.Context())
 		if err != nil {

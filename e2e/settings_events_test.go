@@ -43,7 +43,7 @@ func recordsWhatHappens(t *testing.T, site *settingstest.Site) {
 		metric := happens(models.EventMetric, who, "", "")
 		metric.Name, metric.Value = []string{"booked", "searched"}[n%2], &value
 	}
-	if _, err := site.Store.RecordEvents(t.Context(), events); err != nil {
+	if _, _, err := site.Store.RecordEvents(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
 }

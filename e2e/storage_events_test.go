@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,5 +281,26 @@ var eventCases = map[string]func(*testing.T, *storage){
 		s.wantNumber("SELECT count(*) FROM analytics_instances", 500)
 		s.wantNumber("SELECT count(*) FROM analytics_instances WHERE instance LIKE 'runs%'", 5)
 		s.wantNumber("SELECT count(*) FROM analytics_instances WHERE instance IN ('gone0', 'gone14')", 0)
+	},
+	"two programs that send the same metrics in other orders never wait for each other in a circle": func(t *testing.T, s *storage) {
+		const rounds, size = 6, 1200
+		for round := range rounds {
+			var events []models.FeatureFlagEvent
+			for n := range size {
+				events = append(events, metricOf(t, "ann", fmt.Sprintf("%d-%d", round, n), eventNoon))
+			}
+			won, lost := atOnce(4, func(n int) error {
+				mine := slices.Clone(events)
+				if n%2 == 0 {
+					slices.Reverse(mine)
+				}
+				_, _, err := s.store.RecordEvents(t.Context(), mine)
+				return err
+			})
+			if won != 4 {
+				t.Fatal(errors.Join(lost...))
+			}
+		}
+		s.wantNumber("SELECT count(*) FROM feature_flag_events", rounds*size)
 	},
 }

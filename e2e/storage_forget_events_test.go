@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/toprent/flags/analytics"
 	"github.com/toprent/flags/changes"
 	"github.com/toprent/flags/internal/pseudonym"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 // tables are all tables of the database.
@@ -160,4 +163,82 @@ var forgetEventCases = map[string]func(*testing.T, *storage){
 		s.wantNumber("SELECT count(*) FROM feature_flag_events WHERE user_id LIKE 'forgotten-%'", 60)
 		s.wantNumber("SELECT count(DISTINCT user_id) FROM feature_flag_events", 2)
 	},
+	"what a program tells of somebody who was forgotten is stored under the other name": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		now, err := s.store.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid := metricOf(t, "u-dora", "order-7", now.Add(-time.Hour))
+		tells := func(events ...models.FeatureFlagEvent) []models.FeatureFlagEvent {
+			t.Helper()
+			kept, _, err := s.store.RecordEvents(t.Context(), events)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kept
+		}
+		tells(paid)
+		f, err := s.changes.Forget(t.Context(), []string{"u-dora"}, "dpo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The program has not had the answer, and sends it again, with another.
+		kept := tells(paid, metricOf(t, "u-dora", "order-8", now.Add(-time.Minute)))
+		s.isNowhere("u-dora")
+		s.wantNumber("SELECT count(*) FROM feature_flag_events WHERE user_id = '"+f.As+"'", 2)
+		if len(kept) != 1 || kept[0].UserID != f.As {
+			t.Errorf("sinks would get %+v", kept)
+		}
+	},
+	"who is forgotten while programs tell of them is nowhere": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		now, err := s.store.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := metricOf(t, "u-dora", "order-7", now.Add(-time.Hour))
+		stored := make(chan error, 1)
+		err = s.store.Write(t.Context(), func(tx *models.Tx) error {
+			_, err := tx.ForgetEvents(t.Context(), []string{"u-dora"}, "forgotten-dora")
+			go func() { // events were looked through, and are not again
+				_, _, err := s.store.RecordEvents(t.Context(), []models.FeatureFlagEvent{e})
+				stored <- err
+			}()
+			if s.store.Dialect() == "postgres" { // SQLite has one writer
+				waitFor(t, "the program to wait, or not", func() bool {
+					return len(stored) > 0 || s.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") > 0
+				})
+			}
+			return err
+		})
+		if err := errors.Join(err, <-stored); err != nil {
+			t.Fatal(err)
+		}
+		s.isNowhere("u-dora")
+	},
+	"nobody can check a guess by the id of what only a tenant was shown": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		e := exposure("", "", "a", eventNoon)
+		e.Tenant = "u-dora" // of one person, and called like her
+		s.records(batchOf("i", 1, e))
+		if _, err := s.changes.Forget(t.Context(), []string{"u-dora"}, "dpo"); err != nil {
+			t.Fatal(err)
+		}
+		s.isNowhere("u-dora", e.ID)
+		e.At = models.At(eventNoon.Add(-time.Second)) // another instance had it in memory
+		s.records(batchOf("j", 1, e))
+		s.isNowhere("u-dora", e.ID)
+		s.wantNumber("SELECT count(*) FROM feature_flag_events", 1)
+	},
+}
+
+// metricOf is something that was measured elsewhere.
+func metricOf(t *testing.T, user, id string, at time.Time) models.FeatureFlagEvent {
+	t.Helper()
+	e, err := analytics.Metric{ID: id, At: at, Who: ruleset.Subject{User: user}, Name: "paid", Value: 7.5}.Event(prod, "api", at.Add(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

@@ -49,7 +49,7 @@ func Exposed(c *gin.Context, key string) {
 	if r, ok := requestOf(c); ok && r.records() {
 		values := r.valuesNow(c)
 		if shown, exists := values.Peek(key); exists {
-			r.middleware.Recorder.Exposed(&r.subject, r.route(), values, shown)
+			r.middleware.Recorder.Exposed(&r.subject, c.FullPath(), values, shown)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func Track(c *gin.Context, name string, value float64) error {
 		return nil
 	}
 	r.valuesNow(c)
-	return r.middleware.Recorder.Track(&r.subject, r.route(), name, value)
+	return r.middleware.Recorder.Track(&r.subject, c.FullPath(), name, value)
 }
 
 // Upgrading says that who is asking has come to the page that sells a feature, so that it is known which prompts lead
@@ -71,7 +71,7 @@ func Upgrading(c *gin.Context, key string) {
 	if r, ok := requestOf(c); ok && r.records() {
 		values := r.valuesNow(c)
 		if flag, exists := values.Peek(key); exists {
-			r.middleware.Recorder.Upgrading(&r.subject, r.route(), values, flag)
+			r.middleware.Recorder.Upgrading(&r.subject, c.FullPath(), values, flag)
 		}
 	}
 }
@@ -79,7 +79,8 @@ func Upgrading(c *gin.Context, key string) {
 // records reports whether what happens in this request is recorded. A preview is nobody's own.
 func (r *request) records() bool { return r.middleware.Recorder != nil && r.preview == nil }
 
-// route says where something happened, without what is one person's.
+// route says where something happened, without what is one person's. What may go on after the request asks the context that
+// it has: the request's own is another's by then.
 func (r *request) route() string { return r.context.FullPath() }
 
 // recordAnswer tells what was read in a request that is over.

@@ -76,6 +76,34 @@ func TestAGoroutineThatOutlivesItsRequestAsksAsItself(t *testing.T) {
 	s.visit().fetches("/pro")
 }
 
+// Gin gives the context to another request: what a job tells is of the route on which it began.
+func TestAGoroutineThatOutlivesItsRequestTellsOfItsOwnRoute(t *testing.T) {
+	s, h := recordedSite(t)
+	var job, first *gin.Context
+	s.GET("/starts/:id", func(c *gin.Context) { job, first = c.Copy(), c })
+	again := false
+	s.GET("/later", func(c *gin.Context) {
+		again = c == first
+		if err := middleware.Track(job, "done", 1); err != nil {
+			t.Error(err)
+		}
+		middleware.Exposed(job, "a")
+	})
+	for range 100 { // a pool may also give another
+		s.visit("User", "ann").fetches("/starts/7")
+		s.visit("User", "ben").fetches("/later")
+		h.mu.Lock()
+		if last := len(h.tracked) - 1; last < 0 || h.tracked[last] != "ann /starts/:id done=1" || h.shown[len(h.shown)-1] != "ann /starts/:id a=on" {
+			t.Fatalf("tracked %q, shown %q", h.tracked, h.shown)
+		}
+		h.mu.Unlock()
+		if again {
+			return
+		}
+	}
+	t.Error("Gin never gave a context to another request, so this tells nothing")
+}
+
 func TestIfTheAppCannotSayWhoItIsNobodyIs(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"an error": func() error { return errors.New("sign-in is down") },

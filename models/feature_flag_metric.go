@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,11 +43,24 @@ func (r reader) metrics(ctx context.Context, environment string, since time.Time
 	return rows, nil
 }
 
-// RecordEvents stores events at once, but those that are stored already, and gives how many it stored.
-func (s *Store) RecordEvents(ctx context.Context, rows []FeatureFlagEvent) (stored int64, err error) {
+// RecordEvents stores events at once, but those that are stored already. It gives them as they are stored, which is under
+// other names where somebody was forgotten since they happened, and how many are new.
+func (s *Store) RecordEvents(ctx context.Context, rows []FeatureFlagEvent) (kept []FeatureFlagEvent, stored int64, err error) {
 	err = s.Write(ctx, func(tx *Tx) error {
-		stored, err = tx.recordEvents(ctx, rows)
+		forgotten, err := tx.lockForgotten(ctx, false)
+		if err != nil {
+			return err
+		}
+		b, err := tx.withoutForgotten(ctx, forgotten, Batch{Events: slices.Clone(rows)})
+		if err != nil {
+			return err
+		}
+		kept = b.Events
+		slices.SortFunc(kept, func(a, b FeatureFlagEvent) int { // one order, as of batches: nobody waits in a circle
+			return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.ID, b.ID))
+		})
+		stored, err = tx.recordEvents(ctx, kept)
 		return err
 	})
-	return stored, err
+	return kept, stored, err
 }

@@ -86,7 +86,8 @@ func (tx *Tx) forgetTenants(ctx context.Context, names []string, to string) (row
 		return 0, fmt.Errorf("read the environments: %w", err)
 	}
 	for _, environment := range environments { // the index begins with it
-		done := tx.with(ctx).Exec("UPDATE feature_flag_events SET tenant = ? WHERE environment = ? AND tenant IN ? AND tenant <> ''", to, environment, names)
+		done := tx.with(ctx).Exec("UPDATE feature_flag_events SET tenant = ?, id = CASE WHEN user_id = '' AND visitor_id = '' AND kind IN ('exposure', 'prompt', 'upgrade') THEN "+tx.anyID()+
+			" ELSE id END WHERE environment = ? AND tenant IN ? AND tenant <> ''", to, environment, names)
 		if rows += done.RowsAffected; done.Error == nil { // of several, one remains: it tells the same plan, or an older one
 			done = tx.with(ctx).Exec(`DELETE FROM analytics_tenants WHERE environment = ? AND tenant IN ? AND tenant <> (
 				SELECT max(tenant) FROM analytics_tenants WHERE environment = ? AND tenant IN ?)`, environment, names, environment, names)
@@ -145,11 +146,12 @@ func (tx *Tx) withoutForgotten(ctx context.Context, forgotten Forgotten, b Batch
 	}
 	events := make([]FeatureFlagEvent, 0, len(b.Events))
 	for _, e := range b.Events {
+		once := countsOnce(e)
 		changed, err := tx.forgetIn(ctx, &forgotten, &e)
 		if err != nil {
 			return b, err
 		}
-		if changed {
+		if changed && once {
 			if told, err := tx.told(ctx, e); err != nil {
 				return b, err
 			} else if told {
@@ -166,7 +168,8 @@ func (tx *Tx) withoutForgotten(ctx context.Context, forgotten Forgotten, b Batch
 func (tx *Tx) forgetIn(ctx context.Context, forgotten *Forgotten, e *FeatureFlagEvent) (changed bool, err error) {
 	user, isUser := forgotten.find(e.UserID, e.At)
 	visitor, isVisitor := forgotten.Becomes(e.VisitorID, e.At)
-	if tenant, is := forgotten.Becomes(e.Tenant, e.At); is {
+	tenant, isTenant := forgotten.Becomes(e.Tenant, e.At)
+	if isTenant {
 		e.Tenant = tenant
 	}
 	if isUser && !isVisitor && e.VisitorID != "" { // a browser that was not known to be theirs
@@ -180,7 +183,7 @@ func (tx *Tx) forgetIn(ctx context.Context, forgotten *Forgotten, e *FeatureFlag
 		}
 		*forgotten = append(*forgotten, row)
 	}
-	changed = isUser || isVisitor && e.UserID == ""
+	changed = isUser || isVisitor && e.UserID == "" || isTenant && e.UserID == "" && e.VisitorID == "" && countsOnce(*e)
 	if isUser {
 		e.UserID = user.Becomes
 	}
@@ -193,14 +196,30 @@ func (tx *Tx) forgetIn(ctx context.Context, forgotten *Forgotten, e *FeatureFlag
 	return changed, nil
 }
 
-// told reports whether what counts once a day is stored already of somebody whose events have ids by chance.
-func (tx *Tx) told(ctx context.Context, e FeatureFlagEvent) (bool, error) {
-	if e.Kind != EventExposure && e.Kind != EventPrompt && e.Kind != EventUpgrade {
-		return false, nil
+// countsOnce reports whether an event's id is made of what it says, so that it counts once whoever tells it.
+func countsOnce(e FeatureFlagEvent) bool {
+	switch e.Kind {
+	case EventExposure, EventPrompt, EventUpgrade:
+		return true
+	case EventMetric: // if it was told with an id
+		id, err := uuid.Parse(e.ID)
+		return err == nil && id.Version() == 8
 	}
+	return false
+}
+
+// told reports whether what counts once is stored already of somebody whose events have ids by chance.
+func (tx *Tx) told(ctx context.Context, e FeatureFlagEvent) (bool, error) {
 	query := tx.with(ctx).Model(&FeatureFlagEvent{}).Where("day = ? AND environment = ? AND kind = ? AND flag = ? AND variant = ? AND user_id = ?", e.Day, e.Environment, e.Kind, e.Flag, e.Variant, e.UserID)
-	if e.UserID == "" {
+	switch {
+	case e.UserID != "":
+	case e.VisitorID != "":
 		query = query.Where("visitor_id = ?", e.VisitorID)
+	default:
+		query = query.Where("visitor_id = '' AND tenant = ?", e.Tenant)
+	}
+	if e.Kind == EventMetric { // what it has an id for is the same if it is of the same moment
+		query = query.Where("name = ? AND at = ? AND value = ?", e.Name, e.At, e.Value)
 	}
 	var n int64
 	if err := query.Count(&n).Error; err != nil {

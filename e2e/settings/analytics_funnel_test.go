@@ -29,7 +29,7 @@ func movedAt(environment string, at time.Time, tenant, from, to string) models.F
 
 func stores(t testing.TB, store *models.Store, events ...models.FeatureFlagEvent) {
 	t.Helper()
-	if _, err := store.RecordEvents(t.Context(), events); err != nil {
+	if _, _, err := store.RecordEvents(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
 }

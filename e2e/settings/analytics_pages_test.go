@@ -11,6 +11,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"github.com/toprent/flags/analytics"
+	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -107,6 +109,27 @@ func TestAdminsSeeEveryAccessToPremiumFeatures(t *testing.T) {
 			site.As(other).Gets("/settings/access/development/list.csv").Is(http.StatusForbidden)
 		}
 	})
+}
+
+func TestAccessesOfWhoIsStoredUnderAPseudonymAreFoundByTheAddress(t *testing.T) {
+	var recorder *analytics.Recorder
+	site := settingstest.New(t, func(c *settings.Config) {
+		recorder = analytics.New(c.Store, c.Flags, analytics.Options{Key: []byte("of all instances")})
+		c.Recorder = recorder
+	})
+	site.Sample()
+	e := happened("development", models.EventGranted, time.Now(), ruleset.Subject{User: "ann@toprent.example", Tenant: "ann@toprent.example", Plan: "pro"}, "reports")
+	recorder.Hide(&e)
+	stores(t, site.Store, e, happened("development", models.EventGranted, time.Now(), ruleset.Subject{User: "u-ben", Plan: "pro"}, "reports"))
+	ada := site.As("admin")
+	for _, query := range []string{"user=ann%40toprent.example", "tenant=Ann%40TopRent.example", "user=" + e.UserID} {
+		if got := ada.Opens("/access/development?" + query).Find("table tbody tr").Length(); got != 1 {
+			t.Errorf("%s gives %d entries", query, got)
+		}
+		if file := ada.Gets("/settings/access/development/list.csv?" + query).Is(http.StatusOK).Body; strings.Count(file, "\n") != 2 || strings.Contains(file, "@") {
+			t.Errorf("%s gives the file\n%s", query, file)
+		}
+	}
 }
 
 func TestEveryAccessIsGivenToAuditorsAsAFile(t *testing.T) {

@@ -31,7 +31,7 @@ type recording struct {
 }
 
 // moversOn makes two instances.
-func moversOn(t *testing.T, store *models.Store) *movers {
+func moversOn(t *testing.T, store *models.Store, options ...analytics.Options) *movers {
 	t.Helper()
 	settingstest.On(t, store).Sample()
 	m := &movers{t: t, store: store}
@@ -41,7 +41,7 @@ func moversOn(t *testing.T, store *models.Store) *movers {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.instances = append(m.instances, recording{t, flags, analytics.New(store, flags, analytics.Options{})})
+		m.instances = append(m.instances, recording{t, flags, analytics.New(store, flags, append(options, analytics.Options{})[0])})
 	}
 	return m
 }
@@ -198,6 +198,26 @@ func TestAChangeOfPlanIsToldOnceWhicheverWay(t *testing.T) {
 				t.Errorf("told %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAMoveBackOfATenantThatIsStoredUnderAPseudonymIsNoticed(t *testing.T) {
+	m := moversOn(t, settingstest.SQLite(t), analytics.Options{Key: []byte("of all instances")})
+	one, other := m.instances[0], m.instances[1]
+	const tenant, settled = "boss@acme.example", models.PlanSettles + time.Second
+	one.sees(tenant, "free")
+	other.sees(tenant, "free")
+	m.flush()
+	m.passes(settled)
+	one.sees(tenant, "pro")
+	m.flush()
+	m.passes(settled)
+	other.sees(tenant, "free")
+	m.flush()
+	stored := models.FeatureFlagEvent{Tenant: tenant}
+	one.rec.Hide(&stored)
+	if got := m.moved(stored.Tenant); !slices.Equal(got, []string{"free>pro", "pro>free"}) {
+		t.Errorf("told %v", got)
 	}
 }
 

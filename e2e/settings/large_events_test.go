@@ -31,6 +31,6 @@ func (h *largeHost) fillEvents(t testing.TB) error {
 		}
 		rows = append(rows, e)
 	}
-	_, err := h.Store.RecordEvents(t.Context(), rows)
+	_, _, err := h.Store.RecordEvents(t.Context(), rows)
 	return err
 }

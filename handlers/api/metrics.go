@@ -136,5 +136,6 @@ func store(ctx context.Context, app *shell.App, environment string, events []mod
 	if r != nil && r.Environment() == environment {
 		return r.Store(ctx, events)
 	}
-	return app.Store.RecordEvents(ctx, events)
+	_, stored, err := app.Store.RecordEvents(ctx, events)
+	return stored, err
 }

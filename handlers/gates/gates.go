@@ -85,6 +85,11 @@ func read(c *shell.Context, in *catalog.Environment) (*shell.Form, models.Access
 		form.Set(name, strings.ToValidUTF8(text[:min(len(text), maxText)], ""))
 	}
 	filter := models.AccessFilter{Environment: in.Name, Flag: form.Get("flag"), User: form.Get("user"), Visitor: form.Get("visitor"), Tenant: form.Get("tenant")}
+	if r := c.App.Recorder; r != nil { // addresses are stored under pseudonyms
+		who := models.FeatureFlagEvent{UserID: filter.User, VisitorID: filter.Visitor, Tenant: filter.Tenant}
+		r.Hide(&who)
+		filter.User, filter.Visitor, filter.Tenant = who.UserID, who.VisitorID, who.Tenant
+	}
 	switch outcome := models.EventKind(form.Get("outcome")); outcome {
 	case models.EventGranted, models.EventDenied:
 		filter.Outcome = outcome

@@ -15,7 +15,7 @@ const Prefix = "p-"
 // Tells reports whether a text looks like an e-mail address, or has one in it: as it is written, or as URLs write it.
 func Tells(text string) bool {
 	for _, at := range []string{"@", "%40", "＠"} {
-		if i := strings.Index(text, at); i > 0 && i+len(at) < len(text) {
+		if within := strings.TrimSuffix(strings.TrimPrefix(text, at), at); strings.Contains(within, at) {
 			return true
 		}
 	}
