@@ -66,9 +66,9 @@ func Track(c *gin.Context, name string, value float64) error {
 }
 
 // Upgrading says that who is asking has come to the page that sells a feature, so that it is known which prompts lead
-// there. A key that is no flag is ignored, since it comes from a link.
+// there. A key that is no flag is ignored, since it comes from a link; so is a page that is fetched ahead.
 func Upgrading(c *gin.Context, key string) {
-	if r, ok := requestOf(c); ok && r.records() {
+	if r, ok := requestOf(c); ok && r.records() && r.wanted() {
 		values := r.valuesNow(c)
 		if flag, exists := values.Peek(key); exists {
 			r.middleware.Recorder.Upgrading(&r.subject, r.route(), values, flag)
@@ -89,16 +89,23 @@ func (r *request) recordAnswer(sent bool) {
 	}
 }
 
-// wentOut reports whether a page was made and somebody will see it: not one that was asked for ahead, or for its headers,
-// nor one whose reader has gone.
+// wentOut reports whether a page was made and somebody will see it: not one whose reader has gone.
 func (r *request) wentOut() bool {
-	request := r.context.Request
-	return r.writer.shows && request.Method != http.MethodHead && (r.page || !isAhead(request.Header)) && request.Context().Err() == nil
+	return r.writer.shows && r.wanted() && r.context.Request.Context().Err() == nil
 }
 
-// recordGate tells what a gate did.
+// wanted reports whether somebody has asked for what they will see: not one for a page ahead, or for its headers.
+func (r *request) wanted() bool {
+	request := r.context.Request
+	return request.Method != http.MethodHead && (r.page || !isAhead(request.Header))
+}
+
+// recordGate tells what a gate did. What nobody will see offers nothing.
 func (f Flags) recordGate(key string, outcome Outcome) {
 	if r := f.request; r != nil && r.records() {
+		if outcome == Offered && !r.wanted() {
+			outcome = Denied
+		}
 		if gate, exists := f.Peek(key); exists {
 			r.middleware.Recorder.Gated(&r.subject, r.route(), f.Values, gate, outcome)
 		}
