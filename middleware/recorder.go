@@ -30,7 +30,7 @@ type Recorder interface {
 	// Admit reports whether a report of this browser is looked at: one that sends too many is not.
 	Admit(who *ruleset.Subject) bool
 
-	// Refused counts a browser's report that is not believed, or not understood, by its cause.
+	// Refused counts, by its cause, a browser's report that is not believed, or not understood, and what cannot be tracked.
 	Refused(cause string)
 }
 
@@ -62,7 +62,11 @@ func Track(c *gin.Context, name string, value float64) error {
 		return nil
 	}
 	r.valuesNow(c)
-	return r.middleware.Recorder.Track(&r.subject, r.route(), name, value)
+	err := r.middleware.Recorder.Track(&r.subject, r.route(), name, value)
+	if err != nil { // few hosts look
+		r.middleware.Recorder.Refused(causeTracked)
+	}
+	return err
 }
 
 // Upgrading says that who is asking has come to the page that sells a feature, so that it is known which prompts lead

@@ -290,6 +290,14 @@ func TestGatesOffersAndWhatIsTrackedAreTold(t *testing.T) {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
 	}
+	if h.refused["of something that cannot be tracked"] != 0 {
+		t.Errorf("refused: %v", h.refused)
+	}
+	h.fails = errors.New("wrong")
+	s.GET("/mistake", func(c *gin.Context) { c.String(200, "%v", middleware.Track(c, "opened", -1)) })
+	if a := free.opens("/mistake"); !strings.Contains(a.body, "wrong") || h.refused["of something that cannot be tracked"] != 1 {
+		t.Errorf("%q, refused: %v", a.body, h.refused)
+	}
 }
 
 func TestWithoutARecorderNothingIsToldAndBrowsersSayNothing(t *testing.T) {
