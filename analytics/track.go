@@ -49,6 +49,7 @@ func checkMetric(who *ruleset.Subject, name string, value float64) error {
 func (r *Recorder) TrackAt(who *ruleset.Subject, place, id string, at time.Time, name string, value float64) error {
 	e, err := Metric{ID: id, At: at, Who: *who, Name: name, Value: value}.Event(r.flags.Environment(), place, r.flags.Now())
 	if err != nil {
+		r.Refused(CauseTracked)
 		return err
 	}
 	e.Plan = who.Plan
@@ -103,7 +104,10 @@ func (r *Recorder) Admit(who *ruleset.Subject) bool {
 	return true
 }
 
-// Refused counts a report that was refused.
+// CauseTracked is why a metric is refused, as the middleware calls it too.
+const CauseTracked = "of something that cannot be tracked"
+
+// Refused counts, by its cause, a report or a metric that was refused.
 func (r *Recorder) Refused(cause string) {
 	r.mu.Lock()
 	r.refused[cause]++

@@ -141,6 +141,10 @@ func TestWhatCannotBeMeasuredIsRefusedWithAReason(t *testing.T) {
 		}
 		r.flushes()
 		r.has("SELECT count(*) FROM feature_flag_events", 0)
+		var refused string
+		if err := sqlOf(t, store).QueryRowContext(t.Context(), `SELECT refused FROM analytics_instances`).Scan(&refused); err != nil || refused != `{"of something that cannot be tracked":19}` {
+			t.Errorf("refused: %s, %v", refused, err)
+		}
 		var errs []error
 		for _, value := range []float64{0, 0.5, 1e12} {
 			errs = append(errs, r.Track(ann, "job", "a.b-c_"+strings.Repeat("d", 58), value))

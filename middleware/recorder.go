@@ -30,7 +30,7 @@ type Recorder interface {
 	// Admit reports whether a report of this browser is looked at: one that sends too many is not.
 	Admit(who *ruleset.Subject) bool
 
-	// Refused counts a browser's report that is not believed, or not understood, by its cause.
+	// Refused counts, by its cause, a browser's report that is not believed, or not understood, and what cannot be tracked.
 	Refused(cause string)
 }
 
@@ -62,13 +62,17 @@ func Track(c *gin.Context, name string, value float64) error {
 		return nil
 	}
 	r.valuesNow(c)
-	return r.middleware.Recorder.Track(&r.subject, c.FullPath(), name, value)
+	err := r.middleware.Recorder.Track(&r.subject, c.FullPath(), name, value)
+	if err != nil { // few hosts look
+		r.middleware.Recorder.Refused(causeTracked)
+	}
+	return err
 }
 
 // Upgrading says that who is asking has come to the page that sells a feature, so that it is known which prompts lead
-// there. A key that is no flag is ignored, since it comes from a link.
+// there. A key that is no flag is ignored, since it comes from a link; so is a page that is fetched ahead.
 func Upgrading(c *gin.Context, key string) {
-	if r, ok := requestOf(c); ok && r.records() {
+	if r, ok := requestOf(c); ok && r.records() && r.wanted() {
 		values := r.valuesNow(c)
 		if flag, exists := values.Peek(key); exists {
 			r.middleware.Recorder.Upgrading(&r.subject, c.FullPath(), values, flag)
@@ -90,16 +94,23 @@ func (r *request) recordAnswer(sent bool) {
 	}
 }
 
-// wentOut reports whether a page was made and somebody will see it: not one that was asked for ahead, or for its headers,
-// nor one whose reader has gone.
+// wentOut reports whether a page was made and somebody will see it: not one whose reader has gone.
 func (r *request) wentOut() bool {
-	request := r.context.Request
-	return r.writer.shows && request.Method != http.MethodHead && (r.page || !isAhead(request.Header)) && request.Context().Err() == nil
+	return r.writer.shows && r.wanted() && r.context.Request.Context().Err() == nil
 }
 
-// recordGate tells what a gate did.
+// wanted reports whether somebody has asked for what they will see: not one for a page ahead, or for its headers.
+func (r *request) wanted() bool {
+	request := r.context.Request
+	return request.Method != http.MethodHead && (r.page || !isAhead(request.Header))
+}
+
+// recordGate tells what a gate did. What nobody will see offers nothing.
 func (f Flags) recordGate(key string, outcome Outcome) {
 	if r := f.request; r != nil && r.records() {
+		if outcome == Offered && !r.wanted() {
+			outcome = Denied
+		}
 		if gate, exists := f.Peek(key); exists {
 			r.middleware.Recorder.Gated(&r.subject, r.route(), f.Values, gate, outcome)
 		}

@@ -153,10 +153,10 @@ func recordedSite(t testing.TB, changes ...func(*middleware.Config)) (*site, *he
 		leave()
 		c.Request = c.Request.WithContext(ctx)
 	})
-	s.GET("/offers", html(200, func(c *gin.Context) { middleware.From(c).Upgradable("paid"); middleware.From(c).Upgradable("a") }))
-	s.GET("/paid", middleware.Require("paid", middleware.Upgrade(html(403, func(*gin.Context) {}))), html(200, func(*gin.Context) {}))
+	s.Match([]string{"GET", "HEAD"}, "/offers", html(200, func(c *gin.Context) { middleware.From(c).Upgradable("paid"); middleware.From(c).Upgradable("a") }))
+	s.Match([]string{"GET", "HEAD"}, "/paid", middleware.Require("paid", middleware.Upgrade(html(403, func(*gin.Context) {}))), html(200, func(*gin.Context) {}))
 	s.GET("/hidden", middleware.Require("paid"), html(200, func(*gin.Context) {}))
-	s.GET("/upgrade", html(200, func(c *gin.Context) { middleware.Upgrading(c, c.Query("for")) }))
+	s.Match([]string{"GET", "HEAD"}, "/upgrade", html(200, func(c *gin.Context) { middleware.Upgrading(c, c.Query("for")) }))
 	s.GET("/tracks", html(200, func(c *gin.Context) {
 		if err := middleware.Track(c, "opened", 2); err != nil {
 			t.Error(err)
@@ -276,15 +276,27 @@ func TestGatesOffersAndWhatIsTrackedAreTold(t *testing.T) {
 	free.opens("/upgrade?for=paid")
 	free.opens("/upgrade?for=nothing")
 	free.opens("/tracks")
+	for _, path := range []string{"/offers", "/paid", "/upgrade?for=paid"} { // what is fetched ahead offers nothing, and nobody has come there
+		free.opens(path, "Sec-Purpose", "prefetch;prerender")
+		free.asks(http.MethodHead, path, nil, navigation...)
+	}
 	for _, c := range []struct{ got, want []string }{
 		{h.offered, []string{"ann /offers paid"}},
-		{h.gates, []string{"ann /paid paid 2", "ben /paid paid 0", "ann /hidden paid 1"}},
+		{h.gates, []string{"ann /paid paid 2", "ben /paid paid 0", "ann /hidden paid 1", "ann /paid paid 1", "ann /paid paid 1"}},
 		{h.came, []string{"ann paid"}},
 		{h.tracked, []string{"ann /tracks opened=2"}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
+	}
+	if h.refused["of something that cannot be tracked"] != 0 {
+		t.Errorf("refused: %v", h.refused)
+	}
+	h.fails = errors.New("wrong")
+	s.GET("/mistake", func(c *gin.Context) { c.String(200, "%v", middleware.Track(c, "opened", -1)) })
+	if a := free.opens("/mistake"); !strings.Contains(a.body, "wrong") || h.refused["of something that cannot be tracked"] != 1 {
+		t.Errorf("%q, refused: %v", a.body, h.refused)
 	}
 }
 

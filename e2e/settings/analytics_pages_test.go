@@ -195,3 +195,18 @@ func TestWhatIsRecordedOfAFlagIsSetAndAudited(t *testing.T) {
 		eve.Submits(eve.Opens(path), "/recording", "raw_until", "", "share", "0").Is(http.StatusOK).Sees("of nobody", "Counted, and not")
 	})
 }
+
+func TestPagesSayThatEventsAreElsewhere(t *testing.T) {
+	const says = "go elsewhere and are not kept in this database"
+	site := settingstest.New(t, func(c *settings.Config) {
+		c.Recorder = analytics.New(c.Store, c.Flags, analytics.Options{OnlySinks: true})
+	})
+	site.Sample()
+	for _, path := range []string{"/conversions/", "/metrics/", "/access/"} {
+		site.As("admin").Opens(path + "development").Sees(says)
+		site.As("admin").Opens(path + "staging").Lacks(says) // whose events other instances record
+	}
+	site.As("viewer").Opens("/conversions/development/reports").Sees(says)
+	site.As("viewer").Opens("/adoption/development/reports").Sees(says)
+	site.As("viewer").Opens("/adoption/development").Lacks(says) // it rests on none
+}

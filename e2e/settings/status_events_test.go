@@ -1,11 +1,13 @@
 package settings
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/toprent/flags/analytics"
+	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -50,4 +52,23 @@ func TestTheHealthPageSaysWhatEachInstanceToldOfEvents(t *testing.T) {
 		executes(t, store, "UPDATE analytics_instances SET ended_at = NULL, flushed_at = '"+time.Now().UTC().Add(-25*time.Hour).Format("2006-01-02 15:04:05+00:00")+"'")
 		site.As("viewer").Opens("/health").Lacks("web-1").Sees("No instance has told of events")
 	})
+}
+
+func TestMetricsThatAreRefusedAreCounted(t *testing.T) {
+	var recorder *analytics.Recorder
+	site := settingstest.New(t, func(c *settings.Config) {
+		recorder = analytics.New(c.Store, c.Flags, analytics.Options{Host: "web-1"})
+		c.Recorder = recorder
+	})
+	site.Sample()
+	editor := token(t, site.As("editor"), "editor", "development")
+	for _, body := range []string{`{"user":"u-1","name":"booked","value":-1}`, `[{"user":"u-1","name":"booked","value":1},{"name":"booked"}]`, `{"user":"u-1","name":"booked","value":1}`} {
+		asks(t, site.URL, editor, http.MethodPost, "/environments/development/metrics", body)
+	}
+	if err := recorder.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := row(site.As("viewer").Opens("/health"), "events", "web-1"); !strings.Contains(got, "2 of something that cannot be tracked") {
+		t.Errorf("%q", got)
+	}
 }

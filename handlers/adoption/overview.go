@@ -48,7 +48,7 @@ func columns() []column {
 		{ID: "tenants", Title: "On now", Group: "Tenants", Number: true, compare: byShare(tenants)},
 		{ID: "tenants7", Title: "7 days", Group: "Tenants", Number: true, compare: byChange(tenants, 7)},
 		{ID: "tenants30", Title: "30 days", Group: "Tenants", Number: true, compare: byChange(tenants, 30)},
-		{ID: "checks", Title: "Checks a day", Number: true, compare: func(a, b *figure) int { return cmp.Compare(a.Checks, b.Checks) }},
+		{ID: "checks", Title: "Reads a day", Number: true, compare: func(a, b *figure) int { return cmp.Compare(a.Checks, b.Checks) }},
 		{ID: "read", Title: "Last read", compare: func(a, b *figure) int { return compareTimes(a.Read, b.Read) }},
 	}
 }
@@ -185,7 +185,7 @@ func overviewCSV(c *shell.Context) error {
 		return err
 	}
 	lines := [][]string{{"flag", "title", "people on", "people known", "people, points in 7 days", "people, points in 30 days",
-		"tenants on", "tenants known", "tenants, points in 7 days", "tenants, points in 30 days", "checks in 7 days", "last read"}}
+		"tenants on", "tenants known", "tenants, points in 7 days", "tenants, points in 30 days", "reads in 7 days", "last read"}}
 	for _, f := range all {
 		line := []string{spreadsheet.Plain(f.Key), spreadsheet.Plain(f.Title)}
 		for _, a := range []adopted{f.People, f.Tenants} {

@@ -61,6 +61,9 @@ func postMetrics(c *shell.Context) (any, error) {
 		events = append(events, e)
 	}
 	if n := len(mistakes); n > 0 {
+		if r := c.App.Recorder; r != nil {
+			r.Refused(analytics.CauseTracked)
+		}
 		if n > maxMistakes {
 			mistakes = append(mistakes[:maxMistakes], fmt.Sprintf("and %d more", n-maxMistakes))
 		}

@@ -30,12 +30,12 @@ type Teller struct {
 	Stored      int64             `json:"stored"`
 	Waiting     int64             `json:"waiting"` // when it last told
 	Dropped     int64             `json:"dropped"`
-	Refused     []Refusal         `json:"refused"` // reports of browsers
+	Refused     []Refusal         `json:"refused"` // reports of browsers, and what could not be tracked
 	Sinks       []models.SinkTold `json:"sinks"`
 	This        bool              `json:"this"`
 }
 
-// Refusal is how many reports of browsers were refused for a cause.
+// Refusal is how much was refused for a cause.
 type Refusal struct {
 	Cause   string `json:"cause"`
 	Reports int64  `json:"reports"`

@@ -19,6 +19,7 @@ import (
 // Events are the settings of where events go, beside the database or instead of it.
 type Events struct {
 	EventsStore      string `name:"events-store" env:"EVENTS_STORE" enum:"yes,no" default:"yes" help:"Keep events in the database: yes, or no, if they go elsewhere and are too many (default: ${default}). Counts of checks and changes of plans are kept anyway."`
+	EventsKeep       int    `name:"events-keep" env:"EVENTS_KEEP" default:"400" placeholder:"DAYS" help:"Keep events for so many days, at least 7 (default: ${default})."`
 	AmplitudeKey     string `name:"amplitude-api-key" env:"AMPLITUDE_API_KEY" placeholder:"KEY" help:"Send events to the Amplitude project with this API key."`
 	AmplitudeURL     string `name:"amplitude-url" env:"AMPLITUDE_URL" placeholder:"URL" help:"Where Amplitude takes them; for data kept in Europe https://api.eu.amplitude.com."`
 	MixpanelProject  string `name:"mixpanel-project" env:"MIXPANEL_PROJECT" placeholder:"ID" help:"Send events to this Mixpanel project, as a service account."`
@@ -35,6 +36,8 @@ func (e *Events) check(collector string, inside bool) error {
 	switch {
 	case err != nil:
 		return err
+	case e.EventsKeep < 7 || e.EventsKeep > 36500:
+		return fmt.Errorf("EVENTS_KEEP=%d: from 7 to 36500 days can be kept", e.EventsKeep)
 	case e.EventsOTLP && collector == "":
 		return errors.New("EVENTS_OTLP needs OTEL_EXPORTER_OTLP_ENDPOINT, such as http://127.0.0.1:4318")
 	case e.EventsStore == "no" && len(all) == 0 && !e.EventsOTLP:
@@ -104,5 +107,5 @@ func (s *Settings) record(ctx context.Context, log *slog.Logger) (analytics.Opti
 		}
 		all = append(all, sink)
 	}
-	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", Logger: log}, end, nil
+	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", KeepEvents: s.EventsKeep, Logger: log}, end, nil
 }

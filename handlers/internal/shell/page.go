@@ -25,6 +25,8 @@ type Page struct {
 	Nav          []Link
 	Reviews      int // flags that want a review, as far as is known
 	Waiting      int // change requests that wait for the person's approval
+
+	EventsElsewhere bool // events of the environment go elsewhere, and are not kept here
 }
 
 // Link is an entry of the navigation.
@@ -41,6 +43,7 @@ func (c *Context) Page(title, area string) (Page, error) {
 	c.App.lastSeen.Store(&all)
 	p := c.bare(title, area)
 	p.Environment = c.Param("env")
+	p.EventsElsewhere = c.App.Recorder != nil && c.App.Recorder.OnlySinks && c.App.Recorder.Environment() == p.Environment
 	p.Notice = c.takeNotice()
 	if approves := c.In(access.Approver, all); len(approves) > 0 {
 		if _, p.Waiting, err = c.App.Store.RequestsToApprove(ctx, approves, c.Person.ID, 0, 0); err != nil {
