@@ -109,7 +109,7 @@ func eventOf(item json.RawMessage, environment string, now time.Time) (models.Fe
 	}
 	for _, text := range []struct{ what, is string }{{"id", m.ID}, {"user", m.User}, {"visitor", m.Visitor}, {"tenant", m.Tenant}} {
 		if len(text.is) > maxText || strings.ContainsRune(text.is, 0) {
-			return models.FeatureFlagEvent{}, fmt.Errorf("the %s of %.64q is no text of at most %d bytes", text.what, m.Name, maxText)
+			return models.FeatureFlagEvent{}, fmt.Errorf("the %s of %.64s is no text of at most %d bytes", text.what, m.Name, maxText)
 		}
 	}
 	value := 1.0
