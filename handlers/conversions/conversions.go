@@ -35,8 +35,8 @@ const perPage = 50
 
 type listPage struct {
 	shell.Page
-	Span     Span
-	Spans    []Span
+	Span     shell.Span
+	Spans    []shell.Span
 	Counting bool // nothing is known yet
 	Counted  time.Time
 	Rows     []row
@@ -65,7 +65,7 @@ func (p *pages) list(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	l := listPage{Page: page, Span: spanOf(c), Spans: spans()}
+	l := listPage{Page: page, Span: shell.SpanOf(c), Spans: shell.Spans()}
 	funnels, at, ready, err := p.of(ctx, c, in, l.Span)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ type onePage struct {
 
 // result is what came of a feature's prompts in a span.
 type result struct {
-	Span Span
+	Span shell.Span
 	models.Funnel
 }
 
@@ -129,7 +129,7 @@ func (p *pages) one(c *shell.Context) error {
 			o.Included = append(o.Included, cmp.Or(plan.Title, plan.Key))
 		}
 	}
-	for _, span := range spans() {
+	for _, span := range shell.Spans() {
 		funnels, at, ready, err := p.of(ctx, c, in, span)
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func (p *pages) one(c *shell.Context) error {
 }
 
 // of counts the prompts of an environment's flags in a span.
-func (p *pages) of(ctx context.Context, c *shell.Context, in *catalog.Environment, span Span) ([]models.Funnel, time.Time, bool, error) {
+func (p *pages) of(ctx context.Context, c *shell.Context, in *catalog.Environment, span shell.Span) ([]models.Funnel, time.Time, bool, error) {
 	store := c.App.Store
 	return p.counts.Of(ctx, fmt.Sprint(in.Name, " ", in.Head, " ", span.Days), func(ctx context.Context) ([]models.Funnel, error) {
 		keys := make([]string, len(in.Flags))

@@ -35,8 +35,8 @@ const perPage = 100
 
 type listPage struct {
 	shell.Page
-	Span     Span
-	Spans    []Span
+	Span     shell.Span
+	Spans    []shell.Span
 	Counting bool // nothing is known yet
 	Counted  time.Time
 	Rows     []row
@@ -58,10 +58,10 @@ func (p *pages) list(c *shell.Context) error {
 	if _, err := c.Environment(); err != nil {
 		return err
 	}
-	span := spanOf(c)
-	l := listPage{Page: page, Span: span, Spans: spans(), CSV: fmt.Sprint(c.App.Link("metrics", page.Environment, "days.csv"), "?days=", span.Days)}
+	span := shell.SpanOf(c)
+	l := listPage{Page: page, Span: span, Spans: shell.Spans(), CSV: fmt.Sprint(c.App.Link("metrics", page.Environment, "days.csv"), "?days=", span.Days)}
 	rows, at, ready, err := p.sums.Of(c.Request.Context(), fmt.Sprint(page.Environment, " ", span.Days), func(ctx context.Context) ([]models.Metric, error) {
-		return c.App.Store.Metrics(ctx, page.Environment, span.since())
+		return c.App.Store.Metrics(ctx, page.Environment, since(span))
 	})
 	if err != nil {
 		return err
@@ -80,10 +80,10 @@ func days(c *shell.Context) error {
 	if _, err := c.Environment(); err != nil {
 		return err
 	}
-	environment, span := c.Param("env"), spanOf(c)
+	environment, span := c.Param("env"), shell.SpanOf(c)
 	ctx, cancel := c.Ctx()
 	defer cancel()
-	rows, err := c.App.Store.MetricDays(ctx, environment, span.since())
+	rows, err := c.App.Store.MetricDays(ctx, environment, since(span))
 	if err != nil {
 		return err
 	}
