@@ -2,7 +2,6 @@ package changes
 
 import (
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -14,7 +13,7 @@ import (
 type Seen interface {
 	// Subjects gives those whose units are counted for a share of that unit: user, tenant or an attribute. One that was
 	// given may be used again for the next.
-	Subjects(unit string) iter.Seq[*ruleset.Subject]
+	Subjects(unit string) ruleset.Crowd
 }
 
 // AsksToCalibrate reports whether an edit asks for an exact share that is not frozen yet. Publish refuses such a change.

@@ -3,7 +3,6 @@ package changes
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -15,8 +14,8 @@ import (
 // people are those who were seen: some from each of three countries, seven to a tenant.
 type people struct{ first, n int }
 
-func (p people) Subjects(string) iter.Seq[*ruleset.Subject] {
-	return func(yield func(*ruleset.Subject) bool) {
+func (p people) Subjects(string) ruleset.Crowd {
+	return ruleset.Crowd{func(yield func(*ruleset.Subject) bool) {
 		var s ruleset.Subject
 		for i := p.first; i < p.first+p.n; i++ {
 			s = ruleset.Subject{User: fmt.Sprint("u-", i), Tenant: fmt.Sprint("t-", i/7), Attributes: map[string]any{"country": []string{"DE", "FR", "IT"}[i%3]}}
@@ -24,7 +23,7 @@ func (p people) Subjects(string) iter.Seq[*ruleset.Subject] {
 				return
 			}
 		}
-	}
+	}}
 }
 
 var thatDay = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)

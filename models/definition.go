@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -24,19 +26,38 @@ func (r reader) RowsAt(ctx context.Context, environment string, n int64) (rows R
 	if n == 0 {
 		return Rows{}, nil
 	}
-	if rows.Flags, err = r.FlagSettingsAt(ctx, environment, n); err != nil {
-		return Rows{}, err
-	}
 	if rows.Overrides, err = r.OverridesAt(ctx, environment, n); err != nil {
 		return Rows{}, err
 	}
+	err = rows.readOthers(ctx, r, environment, n)
+	return rows, err
+}
+
+// RowsAt is the same, with the overrides, which are the most, read beside the rest.
+func (s *Store) RowsAt(ctx context.Context, environment string, n int64) (rows Rows, err error) {
+	if n == 0 {
+		return Rows{}, nil
+	}
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) {
+		rows.Overrides, err = s.OverridesAt(ctx, environment, n)
+		return err
+	})
+	reading.Go(func() error { return rows.readOthers(ctx, s.reader, environment, n) })
+	err = reading.Wait()
+	return rows, err
+}
+
+// readOthers reads all but the overrides.
+func (rows *Rows) readOthers(ctx context.Context, r reader, environment string, n int64) (err error) {
+	if rows.Flags, err = r.FlagSettingsAt(ctx, environment, n); err != nil {
+		return err
+	}
 	if rows.Plans, err = r.PlansAt(ctx, environment, n); err != nil {
-		return Rows{}, err
+		return err
 	}
-	if rows.Segments, err = r.SegmentsAt(ctx, environment, n); err != nil {
-		return Rows{}, err
-	}
-	return rows, nil
+	rows.Segments, err = r.SegmentsAt(ctx, environment, n)
+	return err
 }
 
 // Definition is what the rows mean; flags are those of the database, by id. It is in an order of its own (by key;

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func (r reader) Funnels(ctx context.Context, environment string, flags []string,
 		err = r.visited(ctx, environment, flags, since, all)
 	}
 	if err == nil {
-		err = r.bought(ctx, environment, since, all, gains)
+		err = r.bought(ctx, environment, flags, since, all, gains)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("count what came of prompts: %w", err)
@@ -58,19 +59,18 @@ func (r reader) prompted(ctx context.Context, environment string, flags []string
 	return all, err
 }
 
-// visited counts who came to the upgrade page after a prompt of their own, or of their tenant's.
+// visited counts who came to the upgrade page after a prompt of their own, or of their tenant's: of all that went before a
+// visit, the last prompt is the nearest, so it alone is asked about.
 func (r reader) visited(ctx context.Context, environment string, flags []string, since time.Time, all map[string]*Funnel) error {
-	prompt := "EXISTS (SELECT 1 FROM feature_flag_events p WHERE p.environment = u.environment AND p.flag = u.flag AND p.kind = 'prompt'" +
-		" AND p.day >= ? AND p.at >= ? AND p.at >= " + r.spanBefore("u.at") + " AND p.at <= u.at AND "
-	person := "CASE WHEN user_id <> '' THEN " + prompt + "p.user_id = u.user_id AND p.user_id <> '')" +
-		" WHEN visitor_id <> '' THEN " + prompt + "p.visitor_id = u.visitor_id AND p.visitor_id <> '' AND p.user_id = '') ELSE false END"
-	tenant := "tenant <> '' AND " + prompt + "p.tenant = u.tenant AND p.tenant <> '')"
+	prompted := func(who string) string {
+		return "MAX(CASE WHEN kind = 'prompt' THEN at END) OVER (PARTITION BY flag, " + who + " ORDER BY at) >= " + r.spanBefore("at")
+	}
 	var rows []Funnel
-	day, at := Day(since), At(since)
-	err := r.with(ctx).Raw("SELECT flag, COUNT(DISTINCT CASE WHEN "+person+" THEN "+personOf+" END) AS people_visited,"+
-		" COUNT(DISTINCT CASE WHEN "+tenant+" THEN tenant END) AS tenants_visited FROM feature_flag_events u"+
-		" WHERE environment = ? AND flag IN ? AND kind = 'upgrade' AND day >= ? AND at >= ? GROUP BY flag",
-		day, at, day, at, day, at, environment, flags, day, at).Scan(&rows).Error
+	err := r.with(ctx).Raw("SELECT flag, COUNT(DISTINCT CASE WHEN by_person THEN person END) AS people_visited, COUNT(DISTINCT CASE WHEN by_tenant THEN tenant END) AS tenants_visited"+
+		" FROM (SELECT flag, kind, person, tenant, person IS NOT NULL AND "+prompted("person")+" AS by_person, tenant <> '' AND "+prompted("tenant")+" AS by_tenant"+
+		" FROM (SELECT flag, kind, at, tenant, "+personOf+" AS person FROM feature_flag_events"+
+		" WHERE environment = ? AND flag IN ? AND kind IN ('prompt', 'upgrade') AND day >= ? AND at >= ?) happened) led WHERE kind = 'upgrade' GROUP BY flag",
+		environment, flags, Day(since), At(since)).Scan(&rows).Error
 	for _, row := range rows {
 		if f := all[row.Flag]; f != nil {
 			f.PeopleVisited, f.TenantsVisited = row.PeopleVisited, row.TenantsVisited
@@ -79,40 +79,76 @@ func (r reader) visited(ctx context.Context, environment string, flags []string,
 	return err
 }
 
-// move is a change of plan after a prompt.
-type move struct {
-	Flag, Tenant, Name, Plan string
-	Visited                  bool // the upgrade page, in between
-}
-
-// bought counts the tenants that moved to a plan with the flag after a prompt. The earliest prompt within the span leaves the
-// most time for a visit, so it alone is asked about.
-func (r reader) bought(ctx context.Context, environment string, since time.Time, all map[string]*Funnel, gains func(flag, from, to string) bool) error {
-	day, at := Day(since), At(since)
-	var moves []move
-	err := r.with(ctx).Raw("SELECT flag, tenant, name, plan, EXISTS (SELECT 1 FROM feature_flag_events u WHERE u.environment = ? AND u.tenant = q.tenant"+
-		" AND u.tenant <> '' AND u.kind = 'upgrade' AND u.flag = q.flag AND u.day >= ? AND u.at >= q.first AND u.at <= q.moved) AS visited FROM"+
-		" (SELECT p.flag, c.tenant, c.name, c.plan, c.at AS moved, MIN(p.at) AS first FROM feature_flag_events c"+
-		" JOIN feature_flag_events p ON p.environment = c.environment AND p.tenant = c.tenant AND p.tenant <> '' AND p.kind = 'prompt'"+
-		" AND p.day >= ? AND p.at >= ? AND p.at >= "+r.spanBefore("c.at")+" AND p.at <= c.at"+
-		" WHERE c.environment = ? AND c.flag = '' AND c.kind = 'plan' AND c.day >= ? AND c.at >= ?"+
-		" GROUP BY p.flag, c.tenant, c.name, c.plan, c.at, c.id) q",
-		environment, day, day, at, environment, day, at).Scan(&moves).Error
-	by := map[[2]string]bool{} // whether it was by the upgrade page, by flag and tenant
-	for _, m := range moves {
-		if all[m.Flag] != nil && gains(m.Flag, m.Name, m.Plan) {
-			key := [2]string{m.Flag, m.Tenant}
-			by[key] = by[key] || m.Visited
+// bought counts the tenants that moved to a plan with the flag after a prompt, one tenant after another. What is asked for is
+// plain on purpose: of the days' new tables the planner knows nothing, and would join them row by row.
+func (r reader) bought(ctx context.Context, environment string, flags []string, since time.Time, all map[string]*Funnel, gains func(flag, from, to string) bool) error {
+	rows, err := r.with(ctx).Raw("SELECT kind, flag, tenant, name, plan, at FROM feature_flag_events WHERE environment = ? AND tenant <> '' AND day >= ? AND at >= ?"+
+		" AND (kind IN ('prompt', 'upgrade') AND flag IN ? OR kind = 'plan' AND flag = '') ORDER BY tenant, at", environment, Day(since), At(since), flags).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	one := tenantSteps{}
+	for rows.Next() {
+		var e FeatureFlagEvent
+		if err := rows.Scan(&e.Kind, &e.Flag, &e.Tenant, &e.Name, &e.Plan, &e.At); err != nil {
+			return err
+		}
+		if e.Tenant != one.tenant {
+			one.count(all, gains)
+			one = tenantSteps{tenant: e.Tenant, prompts: map[string][]time.Time{}, visits: map[string][]time.Time{}}
+		}
+		switch e.Kind {
+		case EventPrompt:
+			one.prompts[e.Flag] = append(one.prompts[e.Flag], e.At.Time)
+		case EventUpgrade:
+			one.visits[e.Flag] = append(one.visits[e.Flag], e.At.Time)
+		default:
+			one.moves = append(one.moves, e)
 		}
 	}
-	for key, visited := range by {
-		if f := all[key[0]]; visited {
+	one.count(all, gains)
+	return rows.Err()
+}
+
+// tenantSteps is what became of one tenant, by flag, the oldest first.
+type tenantSteps struct {
+	tenant          string
+	prompts, visits map[string][]time.Time
+	moves           []FeatureFlagEvent
+}
+
+// count adds the tenant to those that bought, once for each flag: by the upgrade page, if one of its moves was. The earliest
+// prompt within the span leaves the most time for a visit, so it alone is asked about.
+func (s *tenantSteps) count(all map[string]*Funnel, gains func(flag, from, to string) bool) {
+	for flag, prompts := range s.prompts {
+		bought, visited := false, false
+		for _, m := range s.moves {
+			if visited || !gains(flag, m.Name, m.Plan) {
+				continue
+			}
+			if prompt, ok := firstFrom(prompts, m.At.Add(-FunnelSpan)); ok && !prompt.After(m.At.Time) {
+				visit, ok := firstFrom(s.visits[flag], prompt)
+				bought, visited = true, ok && !visit.After(m.At.Time)
+			}
+		}
+		switch f := all[flag]; {
+		case f == nil || !bought:
+		case visited:
 			f.TenantsBought++
-		} else {
+		default:
 			f.TenantsBoughtElse++
 		}
 	}
-	return err
+}
+
+// firstFrom is the first of the times, which are in order, that is not before another.
+func firstFrom(times []time.Time, from time.Time) (time.Time, bool) {
+	i, _ := slices.BinarySearchFunc(times, from, time.Time.Compare)
+	if i == len(times) {
+		return time.Time{}, false
+	}
+	return times[i], true
 }
 
 // spanBefore is the moment a FunnelSpan before that of a column. Days of UTC are alike, so on SQLite, whose times are texts,

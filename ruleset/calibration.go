@@ -62,13 +62,13 @@ func parseThreshold(text string) (uint64, error) {
 // unit and seed.
 //
 // It reports false if there is no such rule, the flag cannot be evaluated, or the rule has no fixed share.
-func (r *Revision) Calibrate(key string, rule int, before *Percent, subjects func(func(*Subject) bool), at time.Time) (Calibration, bool) {
+func (r *Revision) Calibrate(key string, rule int, before *Percent, crowd Crowd, at time.Time) (Calibration, bool) {
 	d := r.Drawer(key, rule)
 	if d == nil || d.percent == nil || d.percent.moving {
 		return Calibration{}, false
 	}
 	share := d.percent.share
-	draws := d.distinct(subjects, at)
+	draws := r.draws(key, rule, crowd, at)
 	threshold := share.exact(draws)
 	if before != nil {
 		threshold = before.keep(threshold, share, at)
@@ -79,12 +79,12 @@ func (r *Revision) Calibrate(key string, rule int, before *Percent, subjects fun
 }
 
 // Reach counts how many distinct units of those whom a rule's conditions match are within its percentage, of how many.
-func (r *Revision) Reach(key string, rule int, subjects func(func(*Subject) bool), at time.Time) (in, known int) {
+func (r *Revision) Reach(key string, rule int, crowd Crowd, at time.Time) (in, known int) {
 	d := r.Drawer(key, rule)
 	if d == nil || d.percent == nil {
 		return 0, 0
 	}
-	draws := d.distinct(subjects, at)
+	draws := r.draws(key, rule, crowd, at)
 	share, threshold := d.percent.share, d.percent.threshold
 	if d.percent.moving {
 		share = d.percent.at(at)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,14 +26,12 @@ func crowd(from, n int) []*ruleset.Subject {
 	return people
 }
 
-func each(people []*ruleset.Subject) func(func(*ruleset.Subject) bool) {
-	return func(yield func(*ruleset.Subject) bool) {
-		for _, s := range people {
-			if !yield(s) {
-				return
-			}
-		}
+// each are the people in three parts.
+func each(people []*ruleset.Subject) (all ruleset.Crowd) {
+	for part := range slices.Chunk(people, len(people)/3+1) {
+		all = append(all, slices.Values(part))
 	}
+	return all
 }
 
 // calibrated is a flag of one percentage that was calibrated for the people.

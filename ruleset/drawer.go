@@ -1,7 +1,9 @@
 package ruleset
 
 import (
+	"iter"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -61,15 +63,35 @@ func (d *Drawer) Draw(subject *Subject, at time.Time) (uint64, bool) {
 	return draw(d.seed, unit), ok
 }
 
-// distinct gives the draws of all units among the subjects, in order. Units that draw the same count once: no threshold
-// can tell them apart, and that two different ones do is as likely as a hash that fails.
-func (d *Drawer) distinct(subjects func(func(*Subject) bool), at time.Time) []uint64 {
-	var draws []uint64
-	for subject := range subjects {
-		if draw, ok := d.Draw(subject, at); ok {
-			draws = append(draws, draw)
+// Crowd is many subjects in parts: those of a part come one after another, the parts beside each other, each in a goroutine
+// of its own. A subject may be used again for the next of its part.
+type Crowd []iter.Seq[*Subject]
+
+// draws gives the draws of all units of a crowd. They are in order. Units that draw the same count
+// once: no threshold can tell them apart, and that two different ones do is as likely as a hash that fails.
+func (r *Revision) draws(key string, place int, crowd Crowd, at time.Time) []uint64 {
+	parts := make([][]uint64, len(crowd))
+	panics := make([]any, len(crowd))
+	var drawing sync.WaitGroup
+	for i, subjects := range crowd {
+		drawing.Go(func() {
+			defer func() { panics[i] = recover() }()
+			d := r.Drawer(key, place)
+			for subject := range subjects {
+				if draw, ok := d.Draw(subject, at); ok {
+					parts[i] = append(parts[i], draw)
+				}
+			}
+			slices.Sort(parts[i])
+		})
+	}
+	drawing.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p) // where the caller can recover
 		}
 	}
+	draws := slices.Concat(parts...)
 	slices.Sort(draws)
 	return slices.Compact(draws)
 }

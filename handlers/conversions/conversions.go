@@ -129,15 +129,23 @@ func (p *pages) one(c *shell.Context) error {
 			o.Included = append(o.Included, cmp.Or(plan.Title, plan.Key))
 		}
 	}
-	for _, span := range shell.Spans() {
-		funnels, at, ready, err := p.of(ctx, c, in, span)
-		if err != nil {
-			return err
+	funnels, at, ready, err := p.counts.Of(ctx, fmt.Sprint(in.Name, " ", in.Head, " flag ", flag.Key), func(ctx context.Context) (funnels []models.Funnel, err error) {
+		for _, span := range shell.Spans() {
+			of, err := count(ctx, c.App.Store, in, span, flag.Key)
+			if err != nil {
+				return nil, err
+			}
+			funnels = append(funnels, append(of, models.Funnel{})[0])
 		}
-		o.Counted = at
-		o.Counting = o.Counting || !ready
+		return funnels, nil
+	})
+	if err != nil {
+		return err
+	}
+	o.Counting, o.Counted = !ready, at
+	for i, span := range shell.Spans() {
 		r := result{Span: span}
-		if i := slices.IndexFunc(funnels, func(f models.Funnel) bool { return f.Flag == flag.Key }); i >= 0 {
+		if ready {
 			r.Funnel = funnels[i]
 		}
 		o.Spans = append(o.Spans, r)
@@ -148,14 +156,19 @@ func (p *pages) one(c *shell.Context) error {
 // of counts the prompts of an environment's flags in a span.
 func (p *pages) of(ctx context.Context, c *shell.Context, in *catalog.Environment, span shell.Span) ([]models.Funnel, time.Time, bool, error) {
 	store := c.App.Store
-	return p.counts.Of(ctx, fmt.Sprint(in.Name, " ", in.Head, " ", span.Days), func(ctx context.Context) ([]models.Funnel, error) {
+	return p.counts.Of(ctx, fmt.Sprint(in.Name, " ", in.Head, " days ", span.Days), func(ctx context.Context) ([]models.Funnel, error) {
 		keys := make([]string, len(in.Flags))
 		for i, flag := range in.Flags {
 			keys[i] = flag.Key
 		}
-		return store.Funnels(ctx, in.Name, keys, time.Now().AddDate(0, 0, -span.Days), func(flag, from, to string) bool {
-			return includes(in, to, flag) && !includes(in, from, flag)
-		})
+		return count(ctx, store, in, span, keys...)
+	})
+}
+
+// count counts the prompts of some flags in a span.
+func count(ctx context.Context, store *models.Store, in *catalog.Environment, span shell.Span, keys ...string) ([]models.Funnel, error) {
+	return store.Funnels(ctx, in.Name, keys, time.Now().AddDate(0, 0, -span.Days), func(flag, from, to string) bool {
+		return includes(in, to, flag) && !includes(in, from, flag)
 	})
 }
 
