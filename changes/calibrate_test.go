@@ -3,6 +3,7 @@ package changes
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -15,15 +16,17 @@ import (
 type people struct{ first, n int }
 
 func (p people) Subjects(string) ruleset.Crowd {
-	return ruleset.Crowd{func(yield func(*ruleset.Subject) bool) {
-		var s ruleset.Subject
-		for i := p.first; i < p.first+p.n; i++ {
-			s = ruleset.Subject{User: fmt.Sprint("u-", i), Tenant: fmt.Sprint("t-", i/7), Attributes: map[string]any{"country": []string{"DE", "FR", "IT"}[i%3]}}
-			if !yield(&s) {
-				return
-			}
+	return ruleset.Crowd{func([]string) iter.Seq[*ruleset.Subject] { return p.each }}
+}
+
+func (p people) each(yield func(*ruleset.Subject) bool) {
+	var s ruleset.Subject
+	for i := p.first; i < p.first+p.n; i++ {
+		s = ruleset.Subject{User: fmt.Sprint("u-", i), Tenant: fmt.Sprint("t-", i/7), Attributes: map[string]any{"country": []string{"DE", "FR", "IT"}[i%3]}}
+		if !yield(&s) {
+			return
 		}
-	}}
+	}
 }
 
 var thatDay = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)

@@ -114,7 +114,7 @@ func (d *Directory) read(ctx context.Context, environment string, before *Snapsh
 	if before == nil || number < before.number || before.forgets != forgets { // a restored database begins anew, and so does one in which somebody was forgotten
 		before = &Snapshot{}
 	}
-	r := &reading{texts: map[string]string{}, addOns: map[string][]string{}}
+	r := &reading{texts: map[string]string{}, boxes: map[string]any{}, addOns: map[string][]string{}}
 	if err := d.store.SubjectsSeen(ctx, environment, before.number, r.add); err != nil {
 		return nil, err
 	}

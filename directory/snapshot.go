@@ -60,17 +60,21 @@ func (s *Seen) FirstSeen() time.Time { return time.Unix(s.first, 0).UTC() }
 func (s *Seen) LastSeen() time.Time { return time.Unix(s.last, 0).UTC() }
 
 // Fill makes into the subject that rules are asked about: of a person what was seen of them, of a tenant the tenant alone,
-// without a user. The map of attributes is used again, so that a hundred thousand people need one.
-func (s *Seen) Fill(into *ruleset.Subject) {
-	attributes := into.Attributes
-	if attributes == nil {
-		attributes = map[string]any{}
+// without a user. It gives it those of the attributes that are asked for, each time the same: the map is used again, so that
+// a hundred thousand people need one.
+func (s *Seen) Fill(into *ruleset.Subject, attributes []string) {
+	known := into.Attributes
+	if known == nil && len(attributes) > 0 {
+		known = make(map[string]any, len(attributes))
 	}
-	clear(attributes)
-	for _, a := range s.attributes {
-		attributes[a.name] = a.value
+	for _, name := range attributes {
+		if value := s.attribute(name); value != nil {
+			known[name] = value
+		} else {
+			delete(known, name)
+		}
 	}
-	*into = ruleset.Subject{Tenant: s.Tenant, Plan: s.Plan, AddOns: s.AddOns, Attributes: attributes}
+	*into = ruleset.Subject{Tenant: s.Tenant, Plan: s.Plan, AddOns: s.AddOns, Attributes: known}
 	if s.person {
 		into.User = s.ID
 	} else {
@@ -78,10 +82,24 @@ func (s *Seen) Fill(into *ruleset.Subject) {
 	}
 }
 
-// Subject is a subject of its own; see Fill.
+// attribute gives an attribute; nil if the subject was seen without.
+func (s *Seen) attribute(name string) any {
+	for i := range s.attributes {
+		if s.attributes[i].name == name {
+			return s.attributes[i].value
+		}
+	}
+	return nil
+}
+
+// Subject is a subject of its own, with all attributes; see Fill.
 func (s *Seen) Subject() ruleset.Subject {
+	names := make([]string, len(s.attributes))
+	for i, a := range s.attributes {
+		names[i] = a.name
+	}
 	var subject ruleset.Subject
-	s.Fill(&subject)
+	s.Fill(&subject, names)
 	return subject
 }
 
@@ -126,6 +144,7 @@ func find(all []*Seen, id string) (*Seen, bool) {
 // reading makes what is in memory of what is stored. Texts that many share are kept once.
 type reading struct {
 	texts   map[string]string
+	boxes   map[string]any
 	addOns  map[string][]string
 	people  []*Seen
 	tenants []*Seen
@@ -139,7 +158,7 @@ func (r *reading) add(row models.DirectorySubject) error {
 			s.attributes = make([]named, 0, len(values))
 			for name, value := range values {
 				if text, ok := value.(string); ok {
-					value = r.shared(text)
+					value = r.boxed(text)
 				}
 				s.attributes = append(s.attributes, named{r.shared(name), value})
 			}
@@ -174,6 +193,18 @@ func (r *reading) shared(text string) string {
 		r.texts[text] = text
 	}
 	return text
+}
+
+// boxed is the same for attributes, whose values may be other than texts: what many share lies in one place, where whoever
+// goes through all people finds it close by.
+func (r *reading) boxed(text string) any {
+	known, ok := r.boxes[text]
+	if !ok {
+		if known = r.shared(text); len(r.boxes) < sharedAtMost {
+			r.boxes[text] = known
+		}
+	}
+	return known
 }
 
 func (r *reading) list(text string) []string {

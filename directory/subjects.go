@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/toprent/flags/ruleset"
@@ -14,29 +15,28 @@ const part = 20_000
 // look at people's attributes too.
 func (s *Snapshot) Subjects(unit string) (crowd ruleset.Crowd) {
 	for people := range slices.Chunk(s.People, part) {
-		crowd = append(crowd, func(yield func(*ruleset.Subject) bool) { fill(people, nil, yield) })
+		crowd = append(crowd, func(attributes []string) iter.Seq[*ruleset.Subject] { return filled(people, attributes) })
 	}
 	if unit == ruleset.AttributeTenant {
-		crowd = append(crowd, func(yield func(*ruleset.Subject) bool) { fill(s.Tenants, s.peopled(), yield) })
+		crowd = append(crowd, func(attributes []string) iter.Seq[*ruleset.Subject] { return filled(s.unpeopled(), attributes) })
 	}
 	return crowd
 }
 
-// fill gives one after another, in one subject, but for some.
-func fill(all []*Seen, but map[string]bool, yield func(*ruleset.Subject) bool) {
-	var subject ruleset.Subject
-	for _, seen := range all {
-		if but[seen.ID] {
-			continue
-		}
-		if seen.Fill(&subject); !yield(&subject) {
-			return
+// filled gives one after another, in one subject.
+func filled(all []*Seen, attributes []string) iter.Seq[*ruleset.Subject] {
+	return func(yield func(*ruleset.Subject) bool) {
+		var subject ruleset.Subject
+		for _, seen := range all {
+			if seen.Fill(&subject, attributes); !yield(&subject) {
+				return
+			}
 		}
 	}
 }
 
-// peopled are the tenants of which a person was seen.
-func (s *Snapshot) peopled() map[string]bool {
+// unpeopled are the tenants of which no person was seen.
+func (s *Snapshot) unpeopled() []*Seen {
 	peopled, last := map[string]bool{}, ""
 	for _, person := range s.People {
 		if person.Tenant != last { // people of one tenant often follow one another
@@ -44,5 +44,5 @@ func (s *Snapshot) peopled() map[string]bool {
 			peopled[last] = true
 		}
 	}
-	return peopled
+	return slices.DeleteFunc(slices.Clone(s.Tenants), func(tenant *Seen) bool { return peopled[tenant.ID] })
 }

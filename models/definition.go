@@ -33,18 +33,22 @@ func (r reader) RowsAt(ctx context.Context, environment string, n int64) (rows R
 	return rows, err
 }
 
-// RowsAt is the same, with the overrides, which are the most, read beside the rest.
+// RowsAt is the same, with the overrides, which are the most, read beside the rest, in two halves.
 func (s *Store) RowsAt(ctx context.Context, environment string, n int64) (rows Rows, err error) {
 	if n == 0 {
 		return Rows{}, nil
 	}
+	var halves [2][]FeatureFlagOverride
 	reading, ctx := errgroup.WithContext(ctx)
-	reading.Go(func() (err error) {
-		rows.Overrides, err = s.OverridesAt(ctx, environment, n)
-		return err
-	})
+	for i, half := range []string{"id < ?", "id >= ?"} {
+		reading.Go(func() (err error) {
+			halves[i], err = overridesAt(s.with(ctx).Where(half, overridesMiddle), environment, n)
+			return err
+		})
+	}
 	reading.Go(func() error { return rows.readOthers(ctx, s.reader, environment, n) })
 	err = reading.Wait()
+	rows.Overrides = slices.Concat(halves[:]...)
 	return rows, err
 }
 

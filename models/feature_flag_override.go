@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -84,8 +86,15 @@ func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil &&
 
 // OverridesAt returns all overrides at revision n of an environment.
 func (r reader) OverridesAt(ctx context.Context, environment string, n int64) ([]FeatureFlagOverride, error) {
+	return overridesAt(r.with(ctx), environment, n)
+}
+
+// overridesMiddle is between the halves of all overrides' ids, which are random.
+const overridesMiddle = "80000000-0000-0000-0000-000000000000"
+
+func overridesAt(db *gorm.DB, environment string, n int64) ([]FeatureFlagOverride, error) {
 	columns := []string{"id", "feature_id", "user_id", "org_id", "is_enabled", "variant", "override_reason", "expires_at", "created_by", "created_at", "from_revision", "to_revision"}
-	rows, err := scanned(at(r.with(ctx).Model(&FeatureFlagOverride{}), environment, n).Select(columns), func(o *FeatureFlagOverride) []any {
+	rows, err := scanned(at(db.Model(&FeatureFlagOverride{}), environment, n).Select(columns), func(o *FeatureFlagOverride) []any {
 		return []any{&o.ID, &o.FeatureID, &o.UserID, &o.OrgID, &o.IsEnabled, &o.Variant, &o.OverrideReason, &o.ExpiresAt, &o.CreatedBy, &o.CreatedAt, &o.FromRevision, &o.ToRevision}
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package models
 import (
 	"database/sql/driver"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -35,9 +36,10 @@ func (t Time) Value() (driver.Value, error) { return t.UTC().Truncate(time.Micro
 // GormDataType says that it is a time.
 func (Time) GormDataType() string { return "time" }
 
-// stored are the forms in which SQLite may hold a time: the driver's, and those that a person would write. With
-// +00:00 always at the end, the driver's form sorts as the times do.
-var stored = []string{"2006-01-02 15:04:05.999999999-07:00", time.RFC3339Nano, time.DateTime, time.DateOnly}
+// stored are the forms in which SQLite may hold a time, with a T for the blank in the middle: the driver's, which Go reads in
+// that form without looking at a layout, and those that a person would write. With +00:00 always at the end, the driver's form
+// sorts as the times do.
+var stored = []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly}
 
 // Scan reads what the driver gives: PostgreSQL's a time, SQLite's a text.
 func (t *Time) Scan(from any) error {
@@ -46,8 +48,9 @@ func (t *Time) Scan(from any) error {
 		*t = At(from)
 		return nil
 	case string:
+		joined := strings.Replace(from, " ", "T", 1)
 		for _, layout := range stored {
-			if parsed, err := time.Parse(layout, from); err == nil {
+			if parsed, err := time.Parse(layout, joined); err == nil {
 				*t = At(parsed)
 				return nil
 			}

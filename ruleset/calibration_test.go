@@ -3,6 +3,7 @@ package ruleset_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -29,7 +30,7 @@ func crowd(from, n int) []*ruleset.Subject {
 // each are the people in three parts.
 func each(people []*ruleset.Subject) (all ruleset.Crowd) {
 	for part := range slices.Chunk(people, len(people)/3+1) {
-		all = append(all, slices.Values(part))
+		all = append(all, func([]string) iter.Seq[*ruleset.Subject] { return slices.Values(part) })
 	}
 	return all
 }

@@ -56,6 +56,9 @@ func (d *Decider) Decide(subject *Subject, at time.Time) Detail {
 	return e.revision.nodes[d.node].detail(e.cells[d.node])
 }
 
+// Attributes names the attributes that are read of a subject.
+func (d *Decider) Attributes() []string { return d.evaluation.names(d.attributes) }
+
 // Timed reports whether what is decided can depend on the time.
 func (d *Decider) Timed() bool {
 	return slices.ContainsFunc(d.order, func(i int32) bool { return d.evaluation.revision.nodes[i].flag.timed })
@@ -64,6 +67,15 @@ func (d *Decider) Timed() bool {
 // Decide decides one flag for one subject. For many subjects, make a Decider.
 func (r *Revision) Decide(key string, subject Subject, at time.Time) Detail {
 	return r.Decider(key).Decide(&subject, at)
+}
+
+// names of the attributes in some slots.
+func (e *evaluation) names(slots []int) []string {
+	names := make([]string, len(slots))
+	for i, slot := range slots {
+		names[i] = e.revision.attributes[slot-reservedSlots]
+	}
+	return names
 }
 
 // needs collects what deciding a flag can ask for.

@@ -63,9 +63,13 @@ func (d *Drawer) Draw(subject *Subject, at time.Time) (uint64, bool) {
 	return draw(d.seed, unit), ok
 }
 
+// Attributes names the attributes that are read of a subject.
+func (d *Drawer) Attributes() []string { return d.evaluation.names(d.attributes) }
+
 // Crowd is many subjects in parts: those of a part come one after another, the parts beside each other, each in a goroutine
-// of its own. A subject may be used again for the next of its part.
-type Crowd []iter.Seq[*Subject]
+// of its own. A part gives of each subject those attributes at least that it is asked for, and may use one subject again for
+// the next.
+type Crowd []func(attributes []string) iter.Seq[*Subject]
 
 // draws gives the draws of all units of a crowd. They are in order. Units that draw the same count
 // once: no threshold can tell them apart, and that two different ones do is as likely as a hash that fails.
@@ -73,11 +77,11 @@ func (r *Revision) draws(key string, place int, crowd Crowd, at time.Time) []uin
 	parts := make([][]uint64, len(crowd))
 	panics := make([]any, len(crowd))
 	var drawing sync.WaitGroup
-	for i, subjects := range crowd {
+	for i, part := range crowd {
 		drawing.Go(func() {
 			defer func() { panics[i] = recover() }()
 			d := r.Drawer(key, place)
-			for subject := range subjects {
+			for subject := range part(d.Attributes()) {
 				if draw, ok := d.Draw(subject, at); ok {
 					parts[i] = append(parts[i], draw)
 				}

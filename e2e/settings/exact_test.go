@@ -263,10 +263,10 @@ func TestASharesSubjectsArePeopleAndTenantsWithoutPeople(t *testing.T) {
 		for unit, want := range map[string]string{"user": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3", "country": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3", "tenant": "u-1/t-1 u-2/t-1 u-3/ u-4/t-3 /t-2"} {
 			var all []string
 			for _, part := range s.Subjects(unit) {
-				for subject := range part {
+				for subject := range part(nil) {
 					all = append(all, subject.User+"/"+subject.Tenant)
 				}
-				for range part {
+				for range part(nil) {
 					break // who has seen enough may stop
 				}
 			}

@@ -67,9 +67,10 @@ func (c *counts) of(in *catalog.Environment, flag *catalog.Flag, seen *directory
 func tally(r *ruleset.Revision, key string, seen *directory.Snapshot, every int, now time.Time) Tally {
 	t := Tally{Of: len(seen.Tenants), byGroup: map[string]int{}}
 	decider := r.Decider(key)
+	attributes := decider.Attributes()
 	var subject ruleset.Subject
 	for i := 0; i < len(seen.Tenants); i += every {
-		seen.Tenants[i].Fill(&subject)
+		seen.Tenants[i].Fill(&subject, attributes)
 		detail := decider.Decide(&subject, now)
 		stage, ok := stageOf(detail.Variant)
 		if !ok {

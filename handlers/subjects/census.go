@@ -107,8 +107,9 @@ type counter struct {
 
 func (c *counter) all(seen []*directory.Seen) []verdict {
 	verdicts := make([]verdict, len(seen))
+	attributes := c.decider.Attributes()
 	for i, s := range seen {
-		s.Fill(&c.subject)
+		s.Fill(&c.subject, attributes)
 		d := c.decider.Decide(&c.subject, c.now)
 		verdicts[i] = verdict{c.variant(d.Variant), c.reason(d)}
 	}

@@ -45,7 +45,9 @@ type count struct {
 	flag    *catalog.Flag
 	decider *ruleset.Decider
 	now     time.Time
-	subject ruleset.Subject
+
+	attributes []string // that the decider reads
+	subject    ruleset.Subject
 
 	variants map[string]*Variant
 	plans    map[string]*Plan
@@ -56,6 +58,7 @@ type count struct {
 func Count(environment *catalog.Environment, flag *catalog.Flag, seen *directory.Snapshot, now time.Time) *Census {
 	c := &count{flag: flag, decider: environment.Revision().Decider(flag.Key), now: now,
 		variants: map[string]*Variant{}, plans: map[string]*Plan{}, tenants: make(map[string]*Tenant, len(seen.Tenants))}
+	c.attributes = c.decider.Attributes()
 	census := &Census{}
 	for _, s := range seen.Tenants {
 		on, variant := c.decide(s)
@@ -78,7 +81,7 @@ func Count(environment *catalog.Environment, flag *catalog.Flag, seen *directory
 }
 
 func (c *count) decide(s *directory.Seen) (on bool, variant *Variant) {
-	s.Fill(&c.subject)
+	s.Fill(&c.subject, c.attributes)
 	d := c.decider.Decide(&c.subject, c.now)
 	variant = c.variants[d.Variant]
 	if variant == nil {

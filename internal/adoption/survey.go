@@ -25,7 +25,6 @@ type survey struct {
 
 	plans   []string // the environment's; plan 0 is those of all plans
 	numbers map[string]int
-	subject ruleset.Subject
 	pace    *pace
 }
 
@@ -63,15 +62,20 @@ func (s *survey) all(ctx context.Context, store func(context.Context, []models.F
 // count gives, for each of the flags, the tally of each plan.
 func (s *survey) count(ctx context.Context, flags []*catalog.Flag, all []*directory.Seen) ([][]Tally, error) {
 	tallies, deciders := make([][]Tally, len(flags)), make([]*ruleset.Decider, len(flags))
+	var attributes []string // that they read
 	for i, flag := range flags {
 		tallies[i], deciders[i] = make([]Tally, len(s.plans)), s.environment.Revision().Decider(flag.Key)
+		attributes = append(attributes, deciders[i].Attributes()...)
 	}
+	slices.Sort(attributes)
+	attributes = slices.Compact(attributes)
+	var subject ruleset.Subject
 	for subjects := range slices.Chunk(all, block) {
 		for _, one := range subjects {
-			one.Fill(&s.subject)
+			one.Fill(&subject, attributes)
 			plan := s.numbers[one.Plan] // 0: none of the environment's
 			for i, flag := range flags {
-				on := On(&flag.Flag, deciders[i].Decide(&s.subject, s.now))
+				on := On(&flag.Flag, deciders[i].Decide(&subject, s.now))
 				tallies[i][0].add(on)
 				if plan > 0 {
 					tallies[i][plan].add(on)

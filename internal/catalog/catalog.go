@@ -146,28 +146,33 @@ func (c *Catalog) slot(environment string) *slot {
 	return s
 }
 
-// read makes the environment's state at the row's revision from an older one, or from nothing.
+// read makes the environment's state at the row's revision from an older one, or from nothing. What the flags are is read last:
+// while the largest environment is read, another one does that for all.
 func (c *Catalog) read(ctx context.Context, from *Environment, row models.Environment, texts *models.Texts) (*Environment, error) {
 	if from != nil && from.ID() == row.ID() {
 		return from.titled(row), nil
+	}
+	from, rows, err := c.rows(ctx, from, row)
+	if err != nil {
+		return nil, err
 	}
 	flags, err := c.Flags(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return from.with(row, rows, flags, texts), nil
+}
+
+// rows are what leads from an environment's older state to the row's revision; from nothing, where there is none, or where it
+// is of a database that was restored.
+func (c *Catalog) rows(ctx context.Context, from *Environment, row models.Environment) (*Environment, models.Rows, error) {
 	if from != nil && from.Head > 0 && from.Head < row.Head {
 		then, err := c.store.Revision(ctx, row.Name, from.Head)
-		if err == nil && then.ID() == from.ID() { // else the database was restored
+		if err == nil && then.ID() == from.ID() {
 			changed, err := c.store.ChangedRows(ctx, row.Name, from.Head, row.Head)
-			if err != nil {
-				return nil, err
-			}
-			return from.with(row, changed, flags, texts), nil
+			return from, changed, err
 		}
 	}
 	rows, err := c.store.RowsAt(ctx, row.Name, row.Head)
-	if err != nil {
-		return nil, err
-	}
-	return empty.with(row, rows, flags, texts), nil
+	return empty, rows, err
 }

@@ -169,8 +169,10 @@ type worker struct {
 	flags   []*comparison
 	pairs   []pair
 	tallies []flagTally
-	subject ruleset.Subject
 	err     error
+
+	attributes []string // that the pairs read
+	subject    ruleset.Subject
 }
 
 // work takes one block after another. A panic, which would end the host's whole process here, is an error.
@@ -183,7 +185,10 @@ func (w *worker) work(ctx context.Context, next *atomic.Int64, blocks int64) {
 	w.pairs = make([]pair, len(w.flags))
 	for i, flag := range w.flags {
 		w.pairs[i] = flag.pair(w.before, w.after)
+		w.attributes = append(append(w.attributes, w.pairs[i].was.Attributes()...), w.pairs[i].is.Attributes()...)
 	}
+	slices.Sort(w.attributes)
+	w.attributes = slices.Compact(w.attributes)
 	for {
 		at := next.Add(1) - 1
 		if at >= blocks {
@@ -203,7 +208,7 @@ func (w *worker) work(ctx context.Context, next *atomic.Int64, blocks int64) {
 // decide compares all flags for one subject: people come first, then tenants by themselves.
 func (w *worker) decide(i int) {
 	if tenant := i - len(w.seen.People); tenant >= 0 {
-		w.seen.Tenants[tenant].Fill(&w.subject)
+		w.seen.Tenants[tenant].Fill(&w.subject, w.attributes)
 		for j := range w.pairs {
 			if at := w.pairs[j].decide(&w.subject, w.now); at >= 0 {
 				w.tallies[j].tenant(at, int32(tenant))
@@ -212,7 +217,7 @@ func (w *worker) decide(i int) {
 		}
 		return
 	}
-	w.seen.People[i].Fill(&w.subject)
+	w.seen.People[i].Fill(&w.subject, w.attributes)
 	for j := range w.pairs {
 		if at := w.pairs[j].decide(&w.subject, w.now); at >= 0 {
 			w.tallies[j].person(at, int32(i), w.tenants[i])
