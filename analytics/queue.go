@@ -3,8 +3,10 @@ package analytics
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -116,7 +118,7 @@ func (q *SinkQueue) send(ctx context.Context) (progress bool, after time.Duratio
 	events := q.oldest()
 	sending, cancel := context.WithTimeout(ctx, sinkTimeout)
 	defer cancel()
-	err := q.sink.Send(sending, events)
+	err := q.deliver(sending, events)
 	if err != nil && ctx.Err() != nil {
 		return false, 0 // it was broken off at the end: no fault of the sink, and tried again
 	}
@@ -125,6 +127,17 @@ func (q *SinkQueue) send(ctx context.Context) (progress bool, after time.Duratio
 		failure = &Failure{Err: err}
 	}
 	return q.settle(events, failure)
+}
+
+// deliver makes an error of a panic of the host's sink, which would end the whole process here.
+func (q *SinkQueue) deliver(ctx context.Context, events []models.FeatureFlagEvent) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+			q.log.Error("analytics: a sink panics; the events wait and are sent again", "sink", q.state.Name, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	return q.sink.Send(ctx, events)
 }
 
 // settle forgets the events that were taken, and those that are refused for good. The others stay the oldest.

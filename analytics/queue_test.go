@@ -207,6 +207,26 @@ func TestWhatASinkRefusesForGoodIsDropped(t *testing.T) {
 	})
 }
 
+func TestASinkThatPanicsFailsAndNothingElseDoes(t *testing.T) {
+	sink := &receiver{answer: func(attempt int, _ []models.FeatureFlagEvent) error {
+		if attempt < 3 {
+			panic("no such field")
+		}
+		return nil
+	}}
+	inTime(t, sink, 100, func(q *SinkQueue, _ func()) {
+		q.putAll(events(0, 3))
+		pass(1500 * time.Millisecond)
+		if state := q.State(); !state.Failing || state.LastError != "panic: no such field" || state.Waiting != 3 {
+			t.Errorf("after a panic: %+v", state)
+		}
+		pass(time.Minute)
+		if state := q.State(); state.Failing || !slices.Equal(sink.taken, ids(0, 3)) {
+			t.Errorf("%v came: %+v", sink.taken, state)
+		}
+	})
+}
+
 func TestASinkThatAsksToWaitIsLeftAlone(t *testing.T) {
 	var first, second time.Time
 	sink := &receiver{answer: func(attempt int, _ []models.FeatureFlagEvent) error {

@@ -13,7 +13,11 @@ import (
 func (r *Recorder) tellSinks() string {
 	told := []models.SinkTold{}
 	for _, state := range r.SinkStates() {
-		told = append(told, models.SinkTold{Name: state.Name, Waiting: int64(state.Waiting), Sent: state.Sent, Dropped: state.Dropped, Failures: state.Failures})
+		one := models.SinkTold{Name: state.Name, Waiting: int64(state.Waiting), Sent: state.Sent, Dropped: state.Dropped, Failures: state.Failures, Failing: state.Failing}
+		if state.Failing {
+			one.Error = clean(state.LastError)
+		}
+		told = append(told, one)
 	}
 	text, _ := json.Marshal(told) // always can
 	return string(text)

@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 // patience is how long a browser test waits for what must happen; a test that passes never waits that long.
 const patience = 20 * time.Second
 
-// browser is a Chromium of its own: its tabs share cookies and storage with each other and with no other browser.
+// browser is a browser of its own: its tabs share cookies and storage with each other and with no other browser.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -26,10 +29,16 @@ type tab struct {
 	ctx context.Context
 }
 
-// chromium starts the Chromium found on PATH, headless, with a fresh profile; it ends with the test. Without Chromium
-// the test fails, since a skipped promise is an unkept one.
-func chromium(t *testing.T) browser {
-	t.Helper()
+// shared is the Chromium found on PATH, headless. All tests have it together, since to start one takes longer than most of
+// them do.
+var shared struct {
+	once sync.Once
+	ctx  context.Context
+	end  func()
+	err  error
+}
+
+func startChromium() {
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -38,9 +47,10 @@ func chromium(t *testing.T) browser {
 		}
 	}
 	if path == "" {
-		t.Fatal("these tests need Chromium on PATH: apt-get install chromium")
+		shared.err = errors.New("these tests need Chromium on PATH: apt-get install chromium")
+		return
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.Flag("headless", "new"),
 		chromedp.Flag("no-sandbox", true),
@@ -49,14 +59,25 @@ func chromium(t *testing.T) browser {
 		chromedp.Flag("disable-component-update", true),
 		// A tab in the background must be hidden as it is for people.
 		chromedp.Flag("disable-backgrounding-occluded-windows", false),
-		chromedp.UserDataDir(t.TempDir()),
-	)
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, closeBrowser := chromedp.NewContext(allocator)
+	)...)
+	ctx, end := chromedp.NewContext(allocator)
+	shared.ctx, shared.end = ctx, func() { end(); stop() }
+	if err := chromedp.Do(ctx); err != nil {
+		shared.err = fmt.Errorf("start %s: %w", path, err)
+	}
+}
+
+// chromium opens a browser with a profile that is fresh, and gone with the test. Without Chromium the test fails, since a
+// skipped promise is an unkept one.
+func chromium(t *testing.T) browser {
+	t.Helper()
+	if shared.once.Do(startChromium); shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	ctx, closeBrowser := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeBrowser)
 	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", path, err)
+		t.Fatalf("open a browser: %v", err)
 	}
 	return browser{t, ctx}
 }

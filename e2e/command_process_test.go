@@ -20,7 +20,7 @@ import (
 	"github.com/toprent/flags/service"
 )
 
-// TestMain runs the tests, and removes the command that they have built; or, in a process that a test started, it records.
+// TestMain runs the tests, ends the browser, and removes the command that they have built; or, in a process that a test started, it records.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(recorderVariable); text != "" {
 		if err := beRecorder(text); err != nil {
@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
+	if shared.end != nil {
+		shared.end()
+	}
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}

@@ -29,9 +29,8 @@ func TestAChangeIsAskedForApprovedAppliedAndRolledBack(t *testing.T) {
 	if err := pages.Directory.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	chrome := chromium(t)
-	eve, abe, bob := works(chrome, pages, "editor"), works(chrome, pages, "approver"), works(chrome, pages, "bob")
-	ann := site.welcomes(chrome.apart(), "u-ann")
+	eve, abe, bob := works(t, pages, "editor"), works(t, pages, "approver"), works(t, pages, "bob")
+	ann := site.welcomes(chromium(t), "u-ann")
 	ann.hasTheChat(true)
 
 	// The request: what it does, and for how many, stands there before it is sent.
@@ -103,21 +102,10 @@ func TestAChangeIsAskedForApprovedAppliedAndRolledBack(t *testing.T) {
 	bob.isForEverybody("the revision of a roll back", source)
 }
 
-// apart is the browser with cookies and storage of its own, as on somebody else's machine.
-func (b browser) apart() browser {
-	b.t.Helper()
-	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	b.t.Cleanup(end)
-	if err := chromedp.Do(ctx); err != nil {
-		b.t.Fatalf("open a browser of somebody's own: %v", err)
-	}
-	return browser{b.t, ctx}
-}
-
-// works opens a window of somebody who is signed in at the settings pages, apart from everybody else.
-func works(chrome browser, site *settingstest.Site, person string) tab {
-	chrome.t.Helper()
-	who := chrome.apart().window()
+// works opens a browser of somebody who is signed in at the settings pages.
+func works(t *testing.T, site *settingstest.Site, person string) tab {
+	t.Helper()
+	who := chromium(t).window()
 	who.do("get past the policy", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
 		return err

@@ -31,7 +31,9 @@ type SinkTold struct {
 	Waiting  int64  `json:"waiting"`
 	Sent     int64  `json:"sent"`
 	Dropped  int64  `json:"dropped"`
-	Failures int64  `json:"failures"` // attempts
+	Failures int64  `json:"failures"`        // attempts
+	Failing  bool   `json:"failing"`         // the last attempt failed, and what waits is tried again
+	Error    string `json:"error,omitempty"` // of the last failure, while it fails
 }
 
 func (AnalyticsInstance) TableName() string { return "analytics_instances" }

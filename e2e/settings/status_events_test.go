@@ -1,6 +1,9 @@
 package settings
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,6 +54,51 @@ func TestTheHealthPageSaysWhatEachInstanceToldOfEvents(t *testing.T) {
 		}
 		executes(t, store, "UPDATE analytics_instances SET ended_at = NULL, flushed_at = '"+time.Now().UTC().Add(-25*time.Hour).Format("2006-01-02 15:04:05+00:00")+"'")
 		site.As("viewer").Opens("/health").Lacks("web-1").Sees("No instance has told of events")
+	})
+}
+
+// downSink takes nothing.
+type downSink struct{}
+
+func (downSink) Name() string { return "warehouse" }
+
+func (downSink) Send(context.Context, []models.FeatureFlagEvent) error {
+	return errors.New("dial 10.0.0.7: <refused>")
+}
+
+func TestTheHealthPageSaysThatASinkDoesNotTakeEvents(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store)
+		site.Sample()
+		recorder := analytics.New(store, site.Flags, analytics.Options{Host: "web-1", Every: 50 * time.Millisecond, Sinks: []analytics.Sink{downSink{}}, Logger: slog.New(slog.DiscardHandler)})
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = recorder.Run(ctx)
+		}()
+		if err := recorder.Track(&ruleset.Subject{User: "u-1"}, "/", "booked", 1); err != nil {
+			t.Fatal(err)
+		}
+		failing := func() bool {
+			rows, err := store.AnalyticsInstances(t.Context(), []string{site.Flags.Environment()}, time.Now().Add(-time.Hour), 10)
+			return err == nil && len(rows) == 1 && strings.Contains(rows[0].Sinks, `"failing":true`)
+		}
+		for began := time.Now(); !failing(); time.Sleep(20 * time.Millisecond) {
+			if time.Since(began) > 20*time.Second {
+				t.Fatal("it never told that the sink fails")
+			}
+		}
+		for who, why := range map[string]bool{"viewer": false, "admin": true} {
+			p := site.As(who).Opens("/health").Sees("A sink does not take events")
+			got := row(p, "events", "web-1")
+			if !strings.Contains(got, "warehouse: 0 sent, 1 waiting") || !strings.Contains(got, "Takes none now") || strings.Contains(got, "dial 10.0.0.7: <refused>") != why {
+				t.Errorf("%s sees %q", who, got)
+			}
+		}
+		end()
+		<-ended
+		site.As("viewer").Opens("/health").Lacks("A sink does not take events") // it ended
 	})
 }
 

@@ -47,6 +47,16 @@ func (t Teller) Runs() bool { return t.Ended == nil && !t.Silent }
 // Lost reports whether something of what it saw may be missing.
 func (t Teller) Lost() bool { return t.Ended == nil && t.Silent }
 
+// Failing counts the sinks that do not take events now.
+func (t Teller) Failing() (n int) {
+	for _, sink := range t.Sinks {
+		if sink.Failing && t.Runs() {
+			n++
+		}
+	}
+	return n
+}
+
 // Short is enough of the id to tell instances apart.
 func (t Teller) Short() string { return strings.ToLower(t.Instance[:min(len(t.Instance), 8)]) }
 
@@ -139,5 +149,10 @@ func (g *gatherer) teller(row models.AnalyticsInstance) Teller {
 		return cmp.Or(cmp.Compare(b.Reports, a.Reports), strings.Compare(a.Cause, b.Cause))
 	})
 	_ = json.Unmarshal([]byte(row.Sinks), &t.Sinks)
+	for i := range t.Sinks {
+		if !isAdmin(g.Context) {
+			t.Sinks[i].Error = ""
+		}
+	}
 	return t
 }

@@ -147,13 +147,15 @@ func (o *Overview) attention() (out []attention) {
 		}
 	}
 	add(waiting, "bad", "A kill has not reached every running instance", "kills have not reached every running instance", "kills")
-	lost := 0
+	lost, failing := 0, 0
 	for _, t := range o.Events.Tellers {
+		failing += t.Failing()
 		if t.Lost() && o.Now.Sub(t.Flushed) < recently+t.Every {
 			lost++
 		}
 	}
 	add(lost, "warn", "An instance ended without telling its last events", "instances ended without telling their last events", "events")
+	add(failing, "warn", "A sink does not take events", "sinks do not take events", "events")
 	slices.SortStableFunc(out, func(a, b attention) int { return len(a.Kind) - len(b.Kind) }) // bad before warn
 	return out
 }
