@@ -182,6 +182,8 @@ func TestWrongSettingsOfSinksAreRefused(t *testing.T) {
 	for setting, want := range map[string]string{
 		"EVENTS_STORE=no":                 "say where events go instead",
 		"EVENTS_KEEP=6":                   "from 7 to 36500 days",
+		"CHECKS_KEEP=6":                   "from 7 to 36500 days",
+		"EVENTS_WAITING=999":              "from 1000 to 10000000 events",
 		"EVENTS_OTLP=true":                "OTEL_EXPORTER_OTLP_ENDPOINT",
 		"MIXPANEL_PROJECT=4711":           "MIXPANEL_USER",
 		"EVENTS_WEBHOOK_SECRET=hunter222": "EVENTS_WEBHOOK_SECRET",

@@ -20,6 +20,8 @@ import (
 type Events struct {
 	EventsStore      string `name:"events-store" env:"EVENTS_STORE" enum:"yes,no" default:"yes" help:"Keep events in the database: yes, or no, if they go elsewhere and are too many (default: ${default}). Counts of checks and changes of plans are kept anyway."`
 	EventsKeep       int    `name:"events-keep" env:"EVENTS_KEEP" default:"400" placeholder:"DAYS" help:"Keep events for so many days, at least 7 (default: ${default})."`
+	ChecksKeep       int    `name:"checks-keep" env:"CHECKS_KEEP" default:"30" placeholder:"DAYS" help:"Keep counts of checks by the minute for so many days, at least 7 (default: ${default}). Counts by the day are kept for good."`
+	EventsWaiting    int    `name:"events-waiting" env:"EVENTS_WAITING" default:"100000" placeholder:"N" help:"How many events may wait in memory for the database, and for each sink, at about 300 bytes each; further ones are dropped and counted (default: ${default})."`
 	AmplitudeKey     string `name:"amplitude-api-key" env:"AMPLITUDE_API_KEY" placeholder:"KEY" help:"Send events to the Amplitude project with this API key."`
 	AmplitudeURL     string `name:"amplitude-url" env:"AMPLITUDE_URL" placeholder:"URL" help:"Where Amplitude takes them; for data kept in Europe https://api.eu.amplitude.com."`
 	MixpanelProject  string `name:"mixpanel-project" env:"MIXPANEL_PROJECT" placeholder:"ID" help:"Send events to this Mixpanel project, as a service account."`
@@ -38,6 +40,10 @@ func (e *Events) check(collector string, inside bool) error {
 		return err
 	case e.EventsKeep < 7 || e.EventsKeep > 36500:
 		return fmt.Errorf("EVENTS_KEEP=%d: from 7 to 36500 days can be kept", e.EventsKeep)
+	case e.ChecksKeep < 7 || e.ChecksKeep > 36500:
+		return fmt.Errorf("CHECKS_KEEP=%d: from 7 to 36500 days can be kept", e.ChecksKeep)
+	case e.EventsWaiting < 1000 || e.EventsWaiting > 10_000_000:
+		return fmt.Errorf("EVENTS_WAITING=%d: from 1000 to 10000000 events can wait", e.EventsWaiting)
 	case e.EventsOTLP && collector == "":
 		return errors.New("EVENTS_OTLP needs OTEL_EXPORTER_OTLP_ENDPOINT, such as http://127.0.0.1:4318")
 	case e.EventsStore == "no" && len(all) == 0 && !e.EventsOTLP:
@@ -107,5 +113,5 @@ func (s *Settings) record(ctx context.Context, log *slog.Logger) (analytics.Opti
 		}
 		all = append(all, sink)
 	}
-	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", KeepEvents: s.EventsKeep, Logger: log}, end, nil
+	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", KeepEvents: s.EventsKeep, KeepChecks: s.ChecksKeep, MaxWaiting: s.EventsWaiting, Logger: log}, end, nil
 }
