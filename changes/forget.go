@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,9 +34,13 @@ func (c *Changes) Forget(ctx context.Context, names []string, author string) (fo
 	if len(names) == 0 || strings.TrimSpace(strings.Join(names, "")) == "" {
 		return Forgotten{}, errors.New("say who is to be forgotten: a user id or an e-mail address")
 	}
+	known, err := c.lookFor(ctx, names)
+	if err != nil {
+		return Forgotten{}, err
+	}
 	err = c.write(ctx, "forget somebody", func(tx *models.Tx) error {
 		forgotten = Forgotten{As: models.ForgottenName()}
-		return c.forget(ctx, tx, names, author, &forgotten)
+		return c.forget(ctx, tx, names, author, known, &forgotten)
 	})
 	if err != nil {
 		return Forgotten{}, err
@@ -43,14 +48,36 @@ func (c *Changes) Forget(ctx context.Context, names []string, author string) (fo
 	return forgotten, nil
 }
 
-func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, author string, f *Forgotten) error {
+// lookedFor is what takes long to find, so that it is looked for before anything is locked.
+type lookedFor struct {
+	texts models.AuditTexts
+	held  []models.Held
+}
+
+func (c *Changes) lookFor(ctx context.Context, names []string) (known lookedFor, err error) {
+	all, err := namesOf(ctx, c.store, names)
+	if err == nil {
+		known.texts, err = c.store.AuditTextsWith(ctx, all)
+	}
+	if err == nil {
+		known.held, err = c.store.HoldingEvents(ctx, all)
+	}
+	if models.Unavailable(err) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return known, fmt.Errorf("forget somebody: %w", err)
+	}
+	return known, nil
+}
+
+func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, author string, known lookedFor, f *Forgotten) error {
 	// Events first, and before anything is locked that publishing waits for: there may be many.
 	names, err := namesOf(ctx, tx, names)
 	if err != nil {
 		return err
 	}
-	held, err := c.forgetEvents(ctx, tx, names, f)
-	if err != nil {
+	if err := c.forgetEvents(ctx, tx, names, f); err != nil {
 		return err
 	}
 	environments, err := tx.LockAll(ctx)
@@ -91,7 +118,10 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 	if f.Held, err = tx.StillHolding(ctx, names); err != nil {
 		return err
 	}
-	f.Held = append(f.Held, held...)
+	f.Held = append(f.Held, known.held...)
+	if len(c.options.EventKeys) == 0 && slices.ContainsFunc(names, pseudonym.Tells) {
+		f.Held = append(f.Held, models.Held{Where: "events under the pseudonym of an e-mail address, if there are any: without the key of the servers nobody can tell which these are"})
+	}
 	if err := tx.NoteForget(ctx); err != nil {
 		return err
 	}
@@ -100,7 +130,7 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 		if _, err := tx.LockAuditHead(ctx, audit.Configuration); err != nil {
 			return err
 		}
-		if f.Audit, err = tx.ForgetAudit(ctx, names); err != nil {
+		if f.Audit, err = tx.ForgetAudit(ctx, names, known.texts); err != nil {
 			return err
 		}
 		return c.audit.AppendNow(ctx, tx, audit.Forgot(author, f.As, f.Audit))
@@ -108,9 +138,8 @@ func (c *Changes) forget(ctx context.Context, tx *models.Tx, names []string, aut
 	return nil
 }
 
-// forgetEvents makes a person's events somebody's under another name, those under pseudonyms too, and lists what holds their
-// names besides.
-func (c *Changes) forgetEvents(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) (held []models.Held, err error) {
+// forgetEvents makes a person's events somebody's under another name, those under pseudonyms too.
+func (c *Changes) forgetEvents(ctx context.Context, tx *models.Tx, names []string, f *Forgotten) (err error) {
 	known := slices.Clone(names)
 	for _, name := range names {
 		for _, key := range c.options.EventKeys {
@@ -120,21 +149,15 @@ func (c *Changes) forgetEvents(ctx context.Context, tx *models.Tx, names []strin
 		}
 	}
 	slices.Sort(known)
-	if f.Events, err = tx.ForgetEvents(ctx, slices.Compact(known), f.As); err != nil {
-		return nil, err
-	}
-	if held, err = tx.HoldingEvents(ctx, names); err != nil {
-		return nil, err
-	}
-	if len(c.options.EventKeys) == 0 && slices.ContainsFunc(names, pseudonym.Tells) {
-		held = append(held, models.Held{Where: "events under the pseudonym of an e-mail address, if there are any: without the key of the servers nobody can tell which these are"})
-	}
-	return held, nil
+	f.Events, err = tx.ForgetEvents(ctx, slices.Compact(known), f.As)
+	return err
 }
 
 // namesOf gives all names of somebody: those that are given, and those of the account that one of them is of.
-func namesOf(ctx context.Context, tx *models.Tx, names []string) ([]string, error) {
-	account, err := tx.AccountNamed(ctx, names)
+func namesOf(ctx context.Context, in interface {
+	AccountNamed(context.Context, []string) (models.Account, error)
+}, names []string) ([]string, error) {
+	account, err := in.AccountNamed(ctx, names)
 	if errors.Is(err, models.ErrNotFound) {
 		return names, nil
 	}

@@ -110,11 +110,21 @@ func (r reader) AuditEntries(ctx context.Context, filter AuditFilter, limit int)
 		drive("audit_personal", "a", "a.kind = 'actor' AND a.kind <> 'text' AND a.value = ?", filter.Who)
 	}
 	// Of these two, SQLite would look through all entries, if it did not find a number in the index alone.
+	where := func() { drive("audit_entries", "w", "w.environment = ?", filter.Environment) }
+	quiet := false // a place of which there is little: most of what was done was done elsewhere
+	if filter.Action != "" && filter.Environment != "" {
+		if quiet, err = r.auditQuiet(ctx, filter.Chain, filter.Environment); err != nil {
+			return nil, err
+		}
+	}
+	if quiet {
+		where()
+	}
 	if filter.Action != "" {
 		drive("audit_entries", "k", "k.action = ?", filter.Action)
 	}
-	if filter.Environment != "" {
-		drive("audit_entries", "w", "w.environment = ?", filter.Environment)
+	if filter.Environment != "" && !quiet {
+		where()
 	}
 	var rows []AuditEntry
 	err = query.Where(number+" < ? AND "+number+" >= ?", below, from).Order(number + " DESC").Limit(limit).Find(&rows).Error
@@ -122,6 +132,17 @@ func (r reader) AuditEntries(ctx context.Context, filter AuditFilter, limit int)
 		return nil, fmt.Errorf("read the audit: %w", err)
 	}
 	return rows, nil
+}
+
+// auditQuiet reports whether a chain has few entries of an environment.
+func (r reader) auditQuiet(ctx context.Context, chain, environment string) (bool, error) {
+	const few = 2000
+	var found int
+	err := r.with(ctx).Raw("SELECT count(*) FROM (SELECT 1 FROM audit_entries WHERE chain = ? AND environment = ? LIMIT ?) found", chain, environment, few).Scan(&found).Error
+	if err != nil {
+		return false, fmt.Errorf("read the audit: %w", err)
+	}
+	return found < few, nil
 }
 
 // auditBounds gives the numbers between which the filter's entries lie: times grow with them.

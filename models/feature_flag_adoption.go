@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm/clause"
 )
@@ -42,18 +43,35 @@ func (s *Store) PutAdoption(ctx context.Context, rows []FeatureFlagAdoption) err
 
 // ForgetAdoption removes what was counted in an environment before a day.
 func (s *Store) ForgetAdoption(ctx context.Context, environment, before string) error {
-	err := s.Write(ctx, func(tx *Tx) error {
-		for _, table := range []string{"feature_flag_adoption", "feature_flag_exposure_days"} {
-			if err := tx.with(ctx).Exec("DELETE FROM "+table+" WHERE environment = ? AND day < ?", environment, before).Error; err != nil {
-				return err
-			}
+	for _, table := range []string{"feature_flag_adoption", "feature_flag_exposure_days"} {
+		if err := s.forgetCounted(ctx, table, environment, before); err != nil {
+			return fmt.Errorf("forget who had flags on long ago: %w", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("forget who had flags on long ago: %w", err)
 	}
 	return nil
+}
+
+// flagsAtOnce is of how many flags something is removed in one transaction: each has some tens of rows a day.
+const flagsAtOnce = 50
+
+// forgetCounted looks for the flags of which there is something so old, and removes it, of some of them at a time. No index
+// begins with the day: to look for it in all rows would take seconds, in which SQLite lets nobody else write.
+func (s *Store) forgetCounted(ctx context.Context, table, environment, before string) error {
+	next := func(after string) string {
+		return "SELECT flag FROM " + table + " WHERE environment = ? AND flag > " + after + " ORDER BY flag LIMIT 1"
+	}
+	var flags []string
+	err := s.with(ctx).Raw("WITH RECURSIVE flags(flag) AS (SELECT * FROM ("+next("''")+") first UNION ALL SELECT ("+next("flags.flag")+") FROM flags WHERE flag IS NOT NULL)"+
+		" SELECT flag FROM flags WHERE EXISTS (SELECT 1 FROM "+table+" c WHERE c.environment = ? AND c.flag = flags.flag AND c.day < ?)",
+		environment, environment, environment, before).Scan(&flags).Error
+	for some := range slices.Chunk(flags, flagsAtOnce) {
+		if err == nil {
+			err = s.Write(ctx, func(tx *Tx) error {
+				return tx.with(ctx).Exec("DELETE FROM "+table+" WHERE environment = ? AND flag IN ? AND day < ?", environment, some, before).Error
+			})
+		}
+	}
+	return err
 }
 
 // AdoptionOf gives how many had a flag on, from a day on, oldest first: of all plans if plan is empty, else of that one.

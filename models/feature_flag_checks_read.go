@@ -40,8 +40,16 @@ func (r reader) CheckDays(ctx context.Context, environment, flag, since string) 
 
 // CheckMinutes gives how often each variant of a flag was the answer, by the minute, from a moment on, oldest first.
 func (r reader) CheckMinutes(ctx context.Context, environment, flag string, since time.Time) ([]FeatureFlagCheck, error) {
+	end := time.Now()
+	if since.After(end) {
+		end = since
+	}
+	var days []string // by their names: of all days from one on, the index would give the minutes of all flags
+	for day, last := since.UTC(), Day(end.AddDate(0, 0, 1)); Day(day) <= last; day = day.AddDate(0, 0, 1) {
+		days = append(days, Day(day))
+	}
 	rows, err := scanned(r.with(ctx).Raw(`SELECT minute, variant, checks FROM feature_flag_checks
-		WHERE day >= ? AND environment = ? AND flag = ? AND minute >= ? ORDER BY minute, variant`, Day(since), environment, flag, At(since)),
+		WHERE day IN ? AND environment = ? AND flag = ? AND minute >= ? ORDER BY minute, variant`, days, environment, flag, At(since)),
 		func(row *FeatureFlagCheck) []any { return []any{&row.Minute, &row.Variant, &row.Checks} })
 	if err != nil {
 		return nil, fmt.Errorf("read how often %q was read lately: %w", flag, err)

@@ -56,17 +56,19 @@ func (tx *Tx) recordReads(ctx context.Context, environment string, at time.Time,
 func (r reader) LastReads(ctx context.Context, environment string) (map[string]time.Time, error) {
 	var rows []struct {
 		Name       string
-		LastReadAt Time
+		LastReadAt *Time
 	}
-	err := r.with(ctx).Table("feature_flag_reads r").Joins("JOIN feature_flags f ON f.id = r.feature_id").
-		Where("r.environment = ?", environment).Group("f.name").
-		Select("f.name, max(r.last_read_at) AS last_read_at").Scan(&rows).Error
+	// Of each flag its newest day alone is read, not the days of years.
+	err := r.with(ctx).Raw(`SELECT f.name, (SELECT r.last_read_at FROM feature_flag_reads r WHERE r.feature_id = f.id AND r.environment = ? ORDER BY r.day DESC LIMIT 1) AS last_read_at
+		FROM feature_flags f`, environment).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("read when flags were last read: %w", err)
 	}
 	last := make(map[string]time.Time, len(rows))
 	for _, row := range rows {
-		last[row.Name] = row.LastReadAt.Time
+		if row.LastReadAt != nil {
+			last[row.Name] = row.LastReadAt.Time
+		}
 	}
 	return last, nil
 }

@@ -74,8 +74,8 @@ func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows
 				return rows, err
 			}
 			var texts []string
-			if err := tx.with(ctx).Table(place.table).Distinct(place.column).
-				Where(place.column+` LIKE ? ESCAPE '\' OR `+place.column+` LIKE ? ESCAPE '\'`, "%"+literally(string(escaped))+"%", "%"+literally(plain)+"%").Find(&texts).Error; err != nil {
+			holds := tx.holds(place.column)
+			if err := tx.with(ctx).Table(place.table).Distinct(place.column).Where(holds+" OR "+holds, string(escaped), plain).Find(&texts).Error; err != nil {
 				return rows, fmt.Errorf("look for somebody in %s: %w", place.table, err)
 			}
 			for _, text := range texts {
@@ -92,6 +92,14 @@ func (tx *Tx) RenameWithin(ctx context.Context, names []string, to string) (rows
 		}
 	}
 	return rows, nil
+}
+
+// holds is SQL for that a column holds a text, which LIKE takes many times as long to find.
+func (tx *Tx) holds(column string) string {
+	if tx.backend.OneWriter() {
+		return "instr(" + column + ", ?) > 0"
+	}
+	return "strpos(" + column + ", ?) > 0"
 }
 
 // renameJSON replaces texts within JSON that are a person's name, where people stand: a person may be called like a
@@ -160,12 +168,12 @@ func (tx *Tx) ForgetSubject(ctx context.Context, names []string) (rows int64, er
 }
 
 // AccountNamed returns the account with one of these ids or e-mail addresses, or ErrNotFound.
-func (tx *Tx) AccountNamed(ctx context.Context, names []string) (Account, error) {
+func (r reader) AccountNamed(ctx context.Context, names []string) (Account, error) {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = strings.ToLower(name)
 	}
-	return one(tx.accounts(ctx, tx.with(ctx).Where("id IN ? OR email_key IN ?", names, keys)))
+	return one(r.accounts(ctx, r.with(ctx).Where("id IN ? OR email_key IN ?", names, keys)))
 }
 
 // ForgetAccount makes an account nobody's: it is disabled, without a password, a name or anything that opens it.
@@ -205,38 +213,75 @@ func (tx *Tx) RevokeTokensOf(ctx context.Context, names []string, by string) err
 	return nil
 }
 
+// AuditTexts are the texts of the audit, up to an entry of each chain, in which one of somebody's names stands.
+type AuditTexts struct {
+	names []string
+	texts []AuditPersonal
+	heads []AuditHead
+}
+
+// AuditTextsWith looks for somebody's names in all texts of the audit, which takes long: so that ForgetAudit, while nobody
+// else can append, looks at those alone that came since.
+func (r reader) AuditTextsWith(ctx context.Context, names []string) (found AuditTexts, err error) {
+	found.names = names
+	if err := r.with(ctx).Find(&found.heads).Error; err != nil {
+		return found, fmt.Errorf("read the heads of the audit: %w", err)
+	}
+	found.texts, err = r.auditTextsWith(ctx, names, nil)
+	return found, err
+}
+
 // ForgetAudit deletes, with their salts, the personal values that are one of somebody's names, all personal values of
 // entries that somebody of that name made, and texts in which a name stands. It gives how many those were.
-func (tx *Tx) ForgetAudit(ctx context.Context, names []string) (removed int64, err error) {
-	texts, err := tx.auditTextsWith(ctx, names)
+func (tx *Tx) ForgetAudit(ctx context.Context, names []string, known AuditTexts) (removed int64, err error) {
+	texts, err := tx.auditTextsWith(ctx, known.names, known.heads)
 	if err != nil {
 		return 0, err
 	}
-	for _, text := range texts {
-		done := tx.with(ctx).Exec("DELETE FROM audit_personal WHERE chain = ? AND number = ? AND field = ?", text.Chain, text.Number, text.Field)
-		if done.Error != nil {
-			return 0, fmt.Errorf("forget somebody in the audit: %w", done.Error)
+	others := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(known.names, name) })
+	more, err := tx.auditTextsWith(ctx, others, nil)
+	if err != nil {
+		return 0, err
+	}
+	count := func(statement string, values ...any) {
+		if err == nil {
+			done := tx.with(ctx).Exec(statement, values...)
+			removed, err = removed+done.RowsAffected, done.Error
 		}
-		removed += done.RowsAffected
 	}
-	done := tx.with(ctx).Exec(`DELETE FROM audit_personal WHERE field IN ('actor', 'actor_id', 'address', 'agent', 'reason') AND (chain, number) IN (
-		SELECT chain, number FROM audit_personal WHERE kind = 'actor' AND value IN ?)`, names)
-	if done.Error == nil {
-		removed += done.RowsAffected
-		done = tx.with(ctx).Exec("DELETE FROM audit_personal WHERE kind <> 'text' AND value IN ?", names)
-		removed += done.RowsAffected
+	var acts []AuditPersonal // as long as they name who it was; that no kind is 'text' is said again, in the words of the index
+	err = tx.with(ctx).Select("chain", "number").Where("kind = 'actor' AND kind <> 'text' AND value IN ?", names).Find(&acts).Error
+	numbers := map[string][]int64{}
+	for _, act := range acts {
+		numbers[act.Chain] = append(numbers[act.Chain], act.Number)
 	}
-	if done.Error != nil {
-		return 0, fmt.Errorf("forget somebody in the audit: %w", done.Error)
+	for chain, all := range numbers {
+		for some := range slices.Chunk(all, batch) {
+			count("DELETE FROM audit_personal WHERE chain = ? AND number IN ? AND field IN ('actor', 'actor_id', 'address', 'agent', 'reason')", chain, some)
+		}
+	}
+	for _, text := range slices.Concat(known.texts, texts, more) {
+		count("DELETE FROM audit_personal WHERE chain = ? AND number = ? AND field = ?", text.Chain, text.Number, text.Field)
+	}
+	count("DELETE FROM audit_personal WHERE kind IN ('actor', 'subject') AND kind <> 'text' AND value IN ?", names)
+	if err != nil {
+		return 0, fmt.Errorf("forget somebody in the audit: %w", err)
 	}
 	return removed, nil
 }
 
-// auditTextsWith are the texts in which a name stands as a word of its own.
-func (tx *Tx) auditTextsWith(ctx context.Context, names []string) (found []AuditPersonal, err error) {
+// auditTextsWith are the texts in which a name stands as a word of its own, of entries behind those heads.
+func (r reader) auditTextsWith(ctx context.Context, names []string, heads []AuditHead) (found []AuditPersonal, err error) {
+	behind := r.with(ctx).Where("true")
+	if len(heads) > 0 {
+		behind = r.with(ctx)
+		for _, head := range heads {
+			behind = behind.Or("chain = ? AND number > ?", head.Chain, head.Number)
+		}
+	}
 	for _, name := range names {
 		var rows []AuditPersonal
-		err := tx.with(ctx).Select("chain", "number", "field", "kind", "value").
+		err := r.with(ctx).Select("chain", "number", "field", "kind", "value").Where(behind).
 			Where(`lower(value) LIKE lower(CAST(? AS TEXT)) ESCAPE '\'`, "%"+literally(name)+"%").Find(&rows).Error
 		if err != nil {
 			return nil, fmt.Errorf("look for somebody in the audit: %w", err)

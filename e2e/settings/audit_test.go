@@ -74,6 +74,9 @@ func TestForgettingSomebodyLeavesTheChainsWhole(t *testing.T) {
 		if err != nil || !strings.Contains(fmt.Sprint(ann.Held), "the author of revisions") {
 			t.Errorf("%+v, %v", ann, err)
 		}
+		if n := count(t, store, "SELECT count(*) FROM audit_personal WHERE chain = 'configuration' AND number = 1 AND field IN ('actor', 'actor_id', 'address', 'agent', 'reason')"); n != 0 {
+			t.Errorf("%d personal values are left of an entry that the person made", n)
+		}
 		a.isWhole(a.heads()...)
 	})
 }
