@@ -73,7 +73,7 @@ func TestProgramsSendMetrics(t *testing.T) {
 			t.Errorf("as many as may be: %v", got)
 		}
 		// All of what was refused left nothing behind.
-		p := site.As("viewer").Opens("/metrics/production").Sees("booked", "clicked")
+		p := onceCounted(site.As("viewer"), "/metrics/production").Sees("booked", "clicked")
 		for n, want := range []string{"booked 1,002 33.4 1,130 37.67 1.13", "clicked 1 0.03 1 0.03 1"} {
 			if got := strings.Join(strings.Fields(p.Find("tbody tr").Eq(n).Text()), " "); got != want {
 				t.Errorf("row %d is %q, want %q", n, got, want)

@@ -18,12 +18,22 @@ import (
 	"github.com/toprent/flags/ruleset"
 )
 
+// onceCounted opens a page whose numbers take a moment, once they are there.
+func onceCounted(who *settingstest.Browser, path string) *settingstest.Page {
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		p := who.Opens(path)
+		if !strings.Contains(p.Text(), "This is being counted.") || time.Since(began) > 20*time.Second {
+			return p
+		}
+	}
+}
+
 func TestTheConversionsOfAFeatureAreShown(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
 		site := settingstest.On(t, store)
 		site.Sample()
 		vic := site.As("viewer")
-		vic.Opens("/conversions/development").Sees("No upgrade was offered yet", "What is counted")
+		onceCounted(vic, "/conversions/development").Sees("No upgrade was offered yet", "What is counted")
 		now := time.Now()
 		var events []models.FeatureFlagEvent
 		for n := range 8 {
@@ -41,12 +51,12 @@ func TestTheConversionsOfAFeatureAreShown(t *testing.T) {
 			})
 			return texts
 		}
-		p := vic.Opens("/conversions/staging")
+		p := onceCounted(vic, "/conversions/staging")
 		if got := cells(p); !slices.Equal(got[1:], []string{"4", "2 (50 %)", "1 (25 %)", "1", "8", "2 (25 %)"}) {
 			t.Errorf("30 days: %q", got)
 		}
-		vic.Opens("/conversions/staging?days=7").Sees("No upgrade was offered yet")
-		one := vic.Opens("/conversions/staging/reports").Sees("in Pro, Enterprise", "Tenants that changed plan")
+		onceCounted(vic, "/conversions/staging?days=7").Sees("No upgrade was offered yet")
+		one := onceCounted(vic, "/conversions/staging/reports").Sees("in Pro, Enterprise", "Tenants that changed plan")
 		if got := cells(one); !slices.Equal(got, []string{"Tenants prompted", "0", "4", "4"}) {
 			t.Errorf("by span: %q", got)
 		}
