@@ -87,7 +87,8 @@ func TestRecordingARequestStaysWithinItsBudget(t *testing.T) {
 		t.Errorf("%.0f allocations, %.0f without", a, b)
 	}
 	more, ratio := compared(recorded, bare)
-	for try := 0; try < 8 && more > mostRecorded; try++ { // a busy machine can spoil one measurement
+	for try := 0; try < 30 && more > mostRecorded; try++ { // a machine that is busy with something else may be so for seconds
+		time.Sleep(500 * time.Millisecond)
 		more, ratio = compared(recorded, bare)
 	}
 	if more > mostRecorded {

@@ -72,7 +72,8 @@ func TestARequestThatIsWatchedStaysWithinItsBudget(t *testing.T) {
 			t.Errorf("%s: %.0f allocations, %.0f without", name, a, b)
 		}
 		more, ratio := compared(watched, bare)
-		for try := 0; try < 4 && more > mostWatched; try++ { // a busy machine can spoil one measurement
+		for try := 0; try < 30 && more > mostWatched; try++ { // a machine that is busy with something else may be so for seconds
+			time.Sleep(500 * time.Millisecond)
 			more, ratio = compared(watched, bare)
 		}
 		if more > mostWatched {
