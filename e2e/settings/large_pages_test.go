@@ -236,7 +236,10 @@ func (h *largeHost) quick(t *testing.T, page largePage, measure func() cost) {
 func (h *largeHost) within(t *testing.T, page largePage, within time.Duration, measure func() cost) {
 	t.Helper()
 	var least time.Duration
-	for attempt := range 5 {
+	for attempt := range 8 {
+		if attempt > 1 { // a machine that is busy with something else may be so for seconds
+			time.Sleep(time.Second)
+		}
 		took := make([]time.Duration, samples)
 		for i := range took {
 			cost := measure()
