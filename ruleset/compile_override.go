@@ -8,15 +8,24 @@ type indexedOverride struct {
 
 // overridesByFlag groups the overrides by flag, and reports those of no flag.
 func (c *compiler) overridesByFlag() map[string][]indexedOverride {
-	known := map[string]bool{}
+	count := make(map[string]int, len(c.definition.Flags)) // by flag, so that the many of one are not moved as they grow
 	for i := range c.definition.Flags {
-		known[c.definition.Flags[i].Key] = true
+		count[c.definition.Flags[i].Key] = 0
+	}
+	for i := range c.definition.Overrides {
+		if n, known := count[c.definition.Overrides[i].Flag]; known {
+			count[c.definition.Overrides[i].Flag] = n + 1
+		}
 	}
 	byFlag := map[string][]indexedOverride{}
 	for i, o := range c.definition.Overrides {
-		if !known[o.Flag] {
+		n, known := count[o.Flag]
+		if !known {
 			c.report(Problem{Flag: o.Flag, Override: i + 1}, "there is no such flag in this environment")
 			continue
+		}
+		if byFlag[o.Flag] == nil {
+			byFlag[o.Flag] = make([]indexedOverride, 0, n)
 		}
 		byFlag[o.Flag] = append(byFlag[o.Flag], indexedOverride{o, i})
 	}

@@ -94,7 +94,11 @@ func (e *Environment) Plan(key string) (*Plan, bool) {
 
 // Definition is what decides values here.
 func (e *Environment) Definition() ruleset.Definition {
-	var def ruleset.Definition
+	overrides := 0
+	for _, f := range e.Flags {
+		overrides += len(f.Overrides)
+	}
+	def := ruleset.Definition{Flags: make([]ruleset.Flag, 0, len(e.Flags)), Overrides: make([]ruleset.Override, 0, overrides)}
 	for _, f := range e.Flags {
 		def.Flags = append(def.Flags, f.Flag)
 		for _, o := range f.Overrides {
