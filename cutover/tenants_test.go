@@ -66,6 +66,21 @@ func TestARepairFindsATenantByItsAttributesAsTheRequestDid(t *testing.T) {
 	}
 }
 
+func TestAContextSaysWhatRulesAskOfATenant(t *testing.T) {
+	e := &Entity[string, string, string, string]{stages: regional(t, ruleset.StageShadow, ruleset.StageLive)}
+	ctx := WithSubject(t.Context(), *asia("a"))
+	if place, err := e.Locate(ctx, "a", true); err != nil || place.Stage != ruleset.StageLive {
+		t.Errorf("located by its region: %+v, %v", place, err)
+	}
+	if _, err := e.Locate(ctx, "b", true); !errors.Is(err, ErrUnknownTenant) {
+		t.Errorf("another tenant, of which the context says nothing: %v", err)
+	}
+	europe := WithSubject(t.Context(), ruleset.Subject{Tenant: "c", Attributes: map[string]any{"tenant.region": "europe"}})
+	if place, err := e.Locate(europe, "c", true); err != nil || place.Stage != ruleset.StageShadow {
+		t.Errorf("located elsewhere: %+v, %v", place, err)
+	}
+}
+
 func TestWhatATenantHadAnHourAgoIsNotWhatItHasNow(t *testing.T) {
 	r := regional(t, ruleset.StageShadow, ruleset.StageLive)
 	route(r, asia("a"))

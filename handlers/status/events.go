@@ -149,8 +149,8 @@ func (g *gatherer) teller(row models.AnalyticsInstance) Teller {
 		return cmp.Or(cmp.Compare(b.Reports, a.Reports), strings.Compare(a.Cause, b.Cause))
 	})
 	_ = json.Unmarshal([]byte(row.Sinks), &t.Sinks)
-	for i := range t.Sinks {
-		if !isAdmin(g.Context) {
+	if !isAdmin(g.Context) {
+		for i := range t.Sinks {
 			t.Sinks[i].Error = ""
 		}
 	}
