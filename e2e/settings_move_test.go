@@ -1,13 +1,8 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"testing"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 )
 
 // The whole way of an entity, as an admin steps it on the board while a tenant works with it: from its old database to the
@@ -18,10 +13,6 @@ func TestAnEntitysWholeWay(t *testing.T) {
 		s := c.serves()
 		ada := chromium(t).window()
 		ada.isTheFirst(s)
-		ada.do("get past the policy", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
-			return err
-		}))
 		ben := tenantAtWork{somebody{chromium(t).window(), nil}, s.url}
 		ben.opens(s.url + "/")
 		ben.becomes("u-ben")

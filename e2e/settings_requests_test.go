@@ -1,14 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/ruleset"
@@ -106,10 +101,6 @@ func TestAChangeIsAskedForApprovedAppliedAndRolledBack(t *testing.T) {
 func works(t *testing.T, site *settingstest.Site, person string) tab {
 	t.Helper()
 	who := chromium(t).window()
-	who.do("get past the policy", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
-		return err
-	}))
 	who.watches()
 	who.opens(site.URL + "/as/" + person)
 	return who
@@ -136,23 +127,6 @@ func (b tab) comesToTell(selector string, texts ...string) {
 
 func saidIn(selector string) string {
 	return `[...document.querySelectorAll(` + quoted(selector) + `)].map((part) => part.textContent.replace(/\s+/g, " ")).join("\n")`
-}
-
-// isForEverybody asserts that axe finds nothing against the page as it is, nor that it is too wide, on every screen.
-func (b tab) isForEverybody(what, axe string) {
-	b.t.Helper()
-	b.runs(axe)
-	for _, s := range screens {
-		s.still = true // or colours would be measured on their way from one theme to the other
-		b.looksThrough(s)
-		if over := evaluated[float64](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			b.t.Errorf("%s on %+v is %g pixels too wide", what, s, over)
-		}
-		for _, broken := range evaluated[[]violation](b, violations) {
-			b.t.Errorf("%s on %+v: %+v", what, s, broken)
-		}
-	}
-	b.looksThrough(screen{width: 1280, height: 800, still: true})
 }
 
 // hasTheChat asserts what the next page after the pin has expired shows.

@@ -38,28 +38,15 @@ func TestMaintenanceIsAnnouncedDrainedAndShownInABrowser(t *testing.T) {
 	ben := site.welcomes(chromium(t), "u-ben")
 	begin := site.clock.Now().Add(10 * time.Minute)
 	end, announce := begin.Add(time.Hour), site.clock.Now()
-	looks := func(where string) {
-		ben.runs(source)
-		for _, s := range screens {
-			s.still = true
-			ben.looksThrough(s)
-			if over := evaluated[float64](ben.tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-				t.Errorf("%s on %+v is %g pixels too wide", where, s, over)
-			}
-			for _, broken := range evaluated[[]violation](ben.tab, violations) {
-				t.Errorf("%s on %+v: %+v", where, s, broken)
-			}
-		}
-	}
 	site.closes(ruleset.Maintenance{Message: "New tyres for everybody.", Announce: &announce, Start: &begin, End: &end, Drain: ruleset.Span(5 * time.Minute)})
 	ben.opens(site.URL + "/listings")
 	ben.sees(told("announced") + ` && document.body.textContent.includes("New tyres for everybody.")`)
-	looks("the banner")
+	ben.isForEverybody("the banner", source)
 
 	site.clock.advance(10*time.Minute + time.Second)
 	ben.opens(site.URL + "/clients")
 	ben.sees(told("draining") + ` && !(` + isClosed + `)`)
-	looks("the banner for those at work")
+	ben.isForEverybody("the banner for those at work", source)
 	eve := chromium(t).window()
 	eve.opens(site.URL + "/listings")
 	eve.sees(isClosed)
@@ -71,7 +58,7 @@ func TestMaintenanceIsAnnouncedDrainedAndShownInABrowser(t *testing.T) {
 	site.clock.advance(time.Minute)
 	ben.opens(site.URL + "/listings")
 	ben.sees(isClosed + ` && document.querySelector("#maintenance time") != null`)
-	looks("the page")
+	ben.isForEverybody("the page", source)
 
 	site.clock.advance(time.Hour)
 	ben.opens(site.URL + "/listings")
