@@ -13,8 +13,10 @@ FUZZTIME ?= 30s
 TESTS = $(TOOL) gotestsum --format pkgname -- -vet=off
 WITH_AXE = AXE_CORE="$(CURDIR)/$(NPM)/node_modules/axe-core/axe.min.js"
 
-# Every page in four screens, one after another: looked at without the race detector, which journeys run with.
+# One thing after another, very often: without the race detector, which would say nothing of it and take most of the time.
+# Every page in four screens, and histories of changes that are drawn by chance.
 LOOKED_AT = TestEverybodyCanUseEvery|TestWithoutScriptsTheSettingsPagesShowEverything
+HISTORIES = TestStorage/./any_past_revision|TestStorage/./rolling_back_restores
 
 # Where tests keep their databases: in memory, if there is room and what is built there may run. SQLite waits for disks.
 SCRATCH := $(shell if [ -w /dev/shm ] && ! findmnt -no OPTIONS /dev/shm 2>/dev/null | grep -q noexec && [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 ]; then echo /dev/shm; fi)
@@ -58,11 +60,11 @@ lint race pages: export GOGC = 400
 # What budgets runs alone is left to it: the fifty migrations of the storage suite are the same there, on both databases.
 RACE ?= $$(go list ./... | grep -v /e2e/settings)
 race:
-	$(WITH_AXE) $(TESTS) -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(CRASHES)|(FirstPage|Migrations).*Budget|TestStorage/./fifty_migrations' $(RACE)
+	$(WITH_AXE) $(TESTS) -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -timeout 30m -skip '$(LOOKED_AT)|$(HISTORIES)|$(CRASHES)|(FirstPage|Migrations).*Budget|AreIndependent|TestStorage/./fifty_migrations' $(RACE)
 
 ## pages: what the settings pages do, and the attacks on them (their budgets of time are run alone, by budgets)
 pages:
-	$(WITH_AXE) $(TESTS) -timeout 20m -run '$(LOOKED_AT)' ./e2e
+	$(WITH_AXE) $(TESTS) -timeout 20m -run '$(LOOKED_AT)|$(HISTORIES)' ./e2e
 	$(TESTS) -timeout 20m -skip AtMost ./e2e/settings
 
 ## crashes: entities on the move, while instances and database servers are killed
