@@ -41,6 +41,10 @@ type Options struct {
 	// them: sinks get them too.
 	Emails bool
 
+	// BrowserMetrics are the names that browsers may track. If there are none, browsers may track any, up to 1,000 different
+	// ones a day in each process, since whoever has a page can invent some.
+	BrowserMetrics []string
+
 	// Sinks get every event too, each at its own pace; package sinks has some. Each has room for MaxWaiting events.
 	Sinks []Sink
 

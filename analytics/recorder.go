@@ -30,6 +30,7 @@ type Recorder struct {
 	plans   map[string][]models.PlanSeen // by tenant, in their order
 	refused map[string]int64             // by cause
 	limits  limits
+	named   named
 
 	followed time.Time         // when moves of tenants were last heard of
 	hidden   map[string]uint64 // hashes of the tenants that are stored under other names, by these

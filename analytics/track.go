@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/toprent/flags/middleware"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
@@ -19,7 +22,7 @@ const maxValue = 1e12
 
 // Track records something that the host measures of somebody: what it is called, and how much or how often. A name has lower
 // case letters, digits, dots, dashes and underscores, at most 64; a value is a number from 0 to 10^12. The error says what
-// is wrong; then nothing is recorded.
+// is wrong; then nothing is recorded. Of a browser, only a name that browsers may track is taken: see Options.BrowserMetrics.
 func (r *Recorder) Track(who *ruleset.Subject, place, name string, value float64) error {
 	if err := checkMetric(who, name, value); err != nil {
 		return err
@@ -27,13 +30,27 @@ func (r *Recorder) Track(who *ruleset.Subject, place, name string, value float64
 	e := r.about(models.EventMetric, who, place)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if place == middleware.InBrowser {
+		if err := r.admitName(name); err != nil {
+			return err
+		}
+	}
 	return r.keepMetric(e, name, value)
 }
 
-func checkMetric(who *ruleset.Subject, name string, value float64) error {
-	switch {
-	case !names.MatchString(name):
+// CheckName says what is wrong with the name of a metric.
+func CheckName(name string) error {
+	if !names.MatchString(name) {
 		return fmt.Errorf("%.80q is no name of a metric: it must begin with a lower-case letter and have at most 64 of these, digits, dots, dashes and underscores", name)
+	}
+	return nil
+}
+
+func checkMetric(who *ruleset.Subject, name string, value float64) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	switch {
 	case math.IsNaN(value) || math.IsInf(value, 0):
 		return fmt.Errorf("the value of %s is not a finite number", name)
 	case value < 0 || value > maxValue:
@@ -72,6 +89,37 @@ func (r *Recorder) keepMetric(e models.FeatureFlagEvent, name string, value floa
 
 // ErrFull says that too many events wait to be stored. What was told is lost, and counted.
 var ErrFull = errors.New("too many events wait to be stored: look at the health page")
+
+// named are the names that browsers have tracked on a day.
+type named struct {
+	day   int64
+	names map[string]struct{}
+}
+
+// maxNamed is how many different ones those are, where any may be tracked.
+const maxNamed = 1000
+
+// admitName says why a browser may not track something of a name: whoever has a page can invent some.
+func (r *Recorder) admitName(name string) error {
+	if len(r.BrowserMetrics) > 0 {
+		if !slices.Contains(r.BrowserMetrics, name) {
+			return fmt.Errorf("browsers may not track %s: add it to the names that they may (BrowserMetrics, BROWSER_METRICS), or track it on the server", name)
+		}
+		return nil
+	}
+	n := &r.named
+	if day := r.flags.Now().Unix() / (24 * 60 * 60); n.day != day || n.names == nil {
+		n.day, n.names = day, map[string]struct{}{}
+	}
+	if _, known := n.names[name]; known {
+		return nil
+	}
+	if len(n.names) >= maxNamed {
+		return fmt.Errorf("browsers have tracked %d different names today, and %s is another: say which they may track (BrowserMetrics, BROWSER_METRICS)", maxNamed, name)
+	}
+	n.names[strings.Clone(name)] = struct{}{}
+	return nil
+}
 
 // limits are how many reports each browser may send: so many at once, and then one each so often.
 type limits struct {

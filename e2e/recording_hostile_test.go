@@ -161,6 +161,56 @@ func TestWhatCannotBeMeasuredIsRefusedWithAReason(t *testing.T) {
 	})
 }
 
+// Whoever has a page can invent names of metrics: a thousand a day at most are taken of all browsers, or those that are
+// allowed. What the server tracks is not bounded.
+func TestBrowsersInventAThousandNamesADayAtMost(t *testing.T) {
+	h := newRecordedHost(t)
+	took, says := 0, ""
+	for browser := range 3 {
+		for n := range 10 {
+			var body strings.Builder
+			body.WriteString(`[""`)
+			for i := range 50 {
+				fmt.Fprintf(&body, `,["n-%d-%d-%d",1]`, browser, n, i)
+			}
+			answer := h.reports(fmt.Sprintf("user=u%d", browser), body.String()+"]")
+			if answer.Code == http.StatusNoContent {
+				took += 50
+			} else {
+				says = answer.Body.String()
+			}
+		}
+	}
+	if took != 1000 || !strings.Contains(says, "BROWSER_METRICS") {
+		t.Errorf("%d names are taken, and then it says %s", took, says)
+	}
+	if err := h.recorder.Track(&ruleset.Subject{User: "ann"}, "job", "of-the-server", 1); err != nil {
+		t.Error(err)
+	}
+	if code := h.reports("user=ben", `["",["n-0-0-0",1]]`).Code; code != http.StatusNoContent {
+		t.Errorf("a name that is known gets %d", code)
+	}
+	h.agrees("invented names")
+	if got := len(h.measured()); got != 1002 {
+		t.Errorf("%d names were measured", got)
+	}
+	h.source.Advance(24 * time.Hour)
+	if code := h.reports("user=ben", `["",["another",1]]`).Code; code != http.StatusNoContent {
+		t.Errorf("the next day a new name gets %d", code)
+	}
+
+	allowed := newRecordedHost(t)
+	allowed.recorder.BrowserMetrics = []string{"booked", "clicked"}
+	answer := allowed.reports("user=ann", `["",["booked",2],["invented",1],["clicked"]]`)
+	if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), "browsers may not track invented") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	allowed.agrees("names that are allowed")
+	if got := allowed.measured(); len(got) != 2 {
+		t.Errorf("measured: %q", got)
+	}
+}
+
 // A batch that the database refuses would keep all that comes later waiting.
 func TestNothingThatSomebodyIsCalledKeepsTheOthersFromBeingStored(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, store *models.Store) {

@@ -184,6 +184,7 @@ func TestWrongSettingsOfSinksAreRefused(t *testing.T) {
 		"EVENTS_KEEP=6":                   "from 7 to 36500 days",
 		"CHECKS_KEEP=6":                   "from 7 to 36500 days",
 		"EVENTS_WAITING=999":              "from 1000 to 10000000 events",
+		"BROWSER_METRICS=booked,Not-me":   `"Not-me" is no name of a metric`,
 		"EVENTS_OTLP=true":                "OTEL_EXPORTER_OTLP_ENDPOINT",
 		"MIXPANEL_PROJECT=4711":           "MIXPANEL_USER",
 		"EVENTS_WEBHOOK_SECRET=hunter222": "EVENTS_WEBHOOK_SECRET",

@@ -144,7 +144,7 @@ func (r *request) take(c *gin.Context) (status int, cause string, err error) {
 	}
 	wrong := r.trackAll(told.track)
 	for _, detail := range shown { // a mistake in what a page tracks spoils nothing else
-		m.Recorder.Exposed(&r.subject, inBrowser, values, detail)
+		m.Recorder.Exposed(&r.subject, InBrowser, values, detail)
 	}
 	if wrong != nil {
 		return http.StatusUnprocessableEntity, causeTracked, wrong
@@ -159,15 +159,15 @@ func (r *request) trackAll(things []tracked) (wrong error) {
 		things = things[:maxTracked]
 	}
 	for _, thing := range things {
-		if err := r.middleware.Recorder.Track(&r.subject, inBrowser, thing.name, thing.value); err != nil && wrong == nil {
+		if err := r.middleware.Recorder.Track(&r.subject, InBrowser, thing.name, thing.value); err != nil && wrong == nil {
 			wrong = err
 		}
 	}
 	return wrong
 }
 
-// inBrowser is the place of what a browser tells.
-const inBrowser = "browser"
+// InBrowser is the place of what a browser tells, as a [Recorder] hears it.
+const InBrowser = "browser"
 
 // verified gives what a browser has shown, if it is what this session has.
 func (r *request) verified(told report, values ruleset.Values) (shown []ruleset.Detail, status int, cause string, err error) {

@@ -18,22 +18,28 @@ import (
 
 // Events are the settings of where events go, beside the database or instead of it.
 type Events struct {
-	EventsStore      string `name:"events-store" env:"EVENTS_STORE" enum:"yes,no" default:"yes" help:"Keep events in the database: yes, or no, if they go elsewhere and are too many (default: ${default}). Counts of checks and changes of plans are kept anyway."`
-	EventsKeep       int    `name:"events-keep" env:"EVENTS_KEEP" default:"400" placeholder:"DAYS" help:"Keep events for so many days, at least 7 (default: ${default})."`
-	ChecksKeep       int    `name:"checks-keep" env:"CHECKS_KEEP" default:"30" placeholder:"DAYS" help:"Keep counts of checks by the minute for so many days, at least 7 (default: ${default}). Counts by the day are kept for good."`
-	EventsWaiting    int    `name:"events-waiting" env:"EVENTS_WAITING" default:"100000" placeholder:"N" help:"How many events may wait in memory for the database, and for each sink, at about 300 bytes each; further ones are dropped and counted (default: ${default})."`
-	AmplitudeKey     string `name:"amplitude-api-key" env:"AMPLITUDE_API_KEY" placeholder:"KEY" help:"Send events to the Amplitude project with this API key."`
-	AmplitudeURL     string `name:"amplitude-url" env:"AMPLITUDE_URL" placeholder:"URL" help:"Where Amplitude takes them; for data kept in Europe https://api.eu.amplitude.com."`
-	MixpanelProject  string `name:"mixpanel-project" env:"MIXPANEL_PROJECT" placeholder:"ID" help:"Send events to this Mixpanel project, as a service account."`
-	MixpanelUser     string `name:"mixpanel-user" env:"MIXPANEL_USER" placeholder:"NAME" help:"The service account's name."`
-	MixpanelSecret   string `name:"mixpanel-secret" env:"MIXPANEL_SECRET" placeholder:"SECRET" help:"The service account's secret."`
-	MixpanelURL      string `name:"mixpanel-url" env:"MIXPANEL_URL" placeholder:"URL" help:"Where Mixpanel takes them; for data kept in Europe https://api-eu.mixpanel.com."`
-	EventsWebhookURL string `name:"events-webhook-url" env:"EVENTS_WEBHOOK_URL" placeholder:"URL" help:"Post events to this address as JSON. PRIVATE_WEBHOOKS lets it be inside."`
-	EventsSecret     string `name:"events-webhook-secret" env:"EVENTS_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signs them, as Standard Webhooks specifies: whsec_ and base64."`
-	EventsOTLP       bool   `name:"events-otlp" env:"EVENTS_OTLP" help:"Send events as log records to OTEL_EXPORTER_OTLP_ENDPOINT."`
+	EventsStore      string   `name:"events-store" env:"EVENTS_STORE" enum:"yes,no" default:"yes" help:"Keep events in the database: yes, or no, if they go elsewhere and are too many (default: ${default}). Counts of checks and changes of plans are kept anyway."`
+	EventsKeep       int      `name:"events-keep" env:"EVENTS_KEEP" default:"400" placeholder:"DAYS" help:"Keep events for so many days, at least 7 (default: ${default})."`
+	ChecksKeep       int      `name:"checks-keep" env:"CHECKS_KEEP" default:"30" placeholder:"DAYS" help:"Keep counts of checks by the minute for so many days, at least 7 (default: ${default}). Counts by the day are kept for good."`
+	EventsWaiting    int      `name:"events-waiting" env:"EVENTS_WAITING" default:"100000" placeholder:"N" help:"How many events may wait in memory for the database, and for each sink, at about 300 bytes each; further ones are dropped and counted (default: ${default})."`
+	BrowserMetrics   []string `name:"browser-metrics" env:"BROWSER_METRICS" placeholder:"NAME,…" help:"What browsers may track, by name. Without it they may track anything, up to 1,000 different names a day."`
+	AmplitudeKey     string   `name:"amplitude-api-key" env:"AMPLITUDE_API_KEY" placeholder:"KEY" help:"Send events to the Amplitude project with this API key."`
+	AmplitudeURL     string   `name:"amplitude-url" env:"AMPLITUDE_URL" placeholder:"URL" help:"Where Amplitude takes them; for data kept in Europe https://api.eu.amplitude.com."`
+	MixpanelProject  string   `name:"mixpanel-project" env:"MIXPANEL_PROJECT" placeholder:"ID" help:"Send events to this Mixpanel project, as a service account."`
+	MixpanelUser     string   `name:"mixpanel-user" env:"MIXPANEL_USER" placeholder:"NAME" help:"The service account's name."`
+	MixpanelSecret   string   `name:"mixpanel-secret" env:"MIXPANEL_SECRET" placeholder:"SECRET" help:"The service account's secret."`
+	MixpanelURL      string   `name:"mixpanel-url" env:"MIXPANEL_URL" placeholder:"URL" help:"Where Mixpanel takes them; for data kept in Europe https://api-eu.mixpanel.com."`
+	EventsWebhookURL string   `name:"events-webhook-url" env:"EVENTS_WEBHOOK_URL" placeholder:"URL" help:"Post events to this address as JSON. PRIVATE_WEBHOOKS lets it be inside."`
+	EventsSecret     string   `name:"events-webhook-secret" env:"EVENTS_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signs them, as Standard Webhooks specifies: whsec_ and base64."`
+	EventsOTLP       bool     `name:"events-otlp" env:"EVENTS_OTLP" help:"Send events as log records to OTEL_EXPORTER_OTLP_ENDPOINT."`
 }
 
 func (e *Events) check(collector string, inside bool) error {
+	for _, name := range e.BrowserMetrics {
+		if err := analytics.CheckName(name); err != nil {
+			return fmt.Errorf("BROWSER_METRICS: %w", err)
+		}
+	}
 	all, err := e.sinks(inside)
 	switch {
 	case err != nil:
@@ -113,5 +119,5 @@ func (s *Settings) record(ctx context.Context, log *slog.Logger) (analytics.Opti
 		}
 		all = append(all, sink)
 	}
-	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", KeepEvents: s.EventsKeep, KeepChecks: s.ChecksKeep, MaxWaiting: s.EventsWaiting, Logger: log}, end, nil
+	return analytics.Options{Sinks: all, OnlySinks: s.EventsStore == "no", KeepEvents: s.EventsKeep, KeepChecks: s.ChecksKeep, MaxWaiting: s.EventsWaiting, BrowserMetrics: s.BrowserMetrics, Logger: log}, end, nil
 }
