@@ -23,6 +23,7 @@ func TestAChangeThatOthersGaveUpIsNotAcknowledged(t *testing.T) {
 				databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 					w := newWorld(t, empty)
 					must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+					w.repaired(w.entity) // both sides have it, however slow the second one was
 					_, sleeper := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
 						c.Lease, c.Timeout = time.Millisecond, 20*time.Second
 					})
@@ -77,6 +78,7 @@ func TestAChangeThatItsWriterWithdrewIsNotMadeByOthers(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		w.repaired(w.entity) // both sides have it, however slow the second one was
 		_, sleeper := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
 			c.Lease, c.Timeout = time.Millisecond, 20*time.Second
 			c.New.Store = &meanwhile{c.New.Store, func() {}}
@@ -126,6 +128,7 @@ func TestARowThatCannotBeMarkedIsFoundAllTheSame(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		w.repaired(w.entity) // both sides have it, however slow the second one was
 		w.queues("a")
 		w.queues("a")
 		must(t, w.journalDB.Exec("DELETE FROM cutover_intents").Error)
