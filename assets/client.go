@@ -5,11 +5,11 @@ package assets
 import _ "embed"
 
 // ClientName is the client's file name. Another content has another name.
-const ClientName = "client.f5d751eb.js"
+const ClientName = "client.d09955d9.js"
 
 // ClientCSPHash is the source expression by which a content security policy allows the client inline:
-// script-src 'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='
-const ClientCSPHash = "'sha256-9ddR60OsqHBiOoVKfr55+VrIhGzhBYblA2IQoQL2Svk='"
+// script-src 'sha256-0JlV2fsyi4lXT+FRc18irAUA/avneXGKHYl5YYWR+RQ='
+const ClientCSPHash = "'sha256-0JlV2fsyi4lXT+FRc18irAUA/avneXGKHYl5YYWR+RQ='"
 
-//go:embed dist/client.f5d751eb.js
+//go:embed dist/client.d09955d9.js
 var client string

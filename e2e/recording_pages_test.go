@@ -260,6 +260,26 @@ func TestWhatAPageTracksIsMeasured(t *testing.T) {
 	}
 }
 
+// What cannot be told, of whatever kind, keeps the page neither from asking by itself nor from taking what it is answered.
+func TestAPageThatCannotTellFollowsAllTheSame(t *testing.T) {
+	for name, broken := range map[string]string{
+		"a value that cannot be written":    `(() => { const basket = {}; basket.all = basket; flags.track("booked", basket) })()`,
+		"a number of another kind":          `flags.track("booked", 12950n)`,
+		"a browser that tells nothing":      `navigator.sendBeacon = undefined; flags.track("booked", 1)`,
+		"an extension that forbids beacons": `navigator.sendBeacon = () => { throw new Error("forbidden") }; flags.track("booked", 1)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newRecordedHost(t)
+			ann := chromium(t).tab(fastClock(300))
+			ann.opens(h.URL + "/none")
+			ann.runs(`flags.isEnabled("asked"); ` + broken)
+			h.turns(recordedDefinition(t, false))
+			h.source.Advance(middleware.PinLife)
+			ann.comesToSee(`flags.all().asked === false`)
+		})
+	}
+}
+
 func (h *recordedHost) measured() (all []string) {
 	h.t.Helper()
 	rows, err := sqlOf(h.t, h.store).QueryContext(h.t.Context(), `SELECT name, value FROM feature_flag_events WHERE kind = 'metric' ORDER BY name`)

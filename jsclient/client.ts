@@ -8,7 +8,7 @@ import { read } from "./document";
 import { show } from "./elements";
 import { block, parse } from "./values";
 
-let { values, etag, refreshIn = 0, url = "/feature-values", track } = block();
+let { values, refreshIn = 0, url = "/feature-values", track, etag } = block();
 let all: FlagValues;
 const isOn = (key: string) => all[key] === true;
 
@@ -86,15 +86,17 @@ const ask = async () => {
 
 const refresh = () => (pending ||= ask().finally(() => (pending = 0)));
 
-/** Tells the server what was read and tracked, where it wants to know. */
+/** Tells the server what was read and tracked, where it wants to know. What cannot be told keeps the page from nothing. */
 const tell = () => {
-  if (track) {
-    document.querySelectorAll("[data-flag],[data-flag-off]").forEach((element) => {
-      has(element.getAttribute("data-flag")!);
-      has(element.getAttribute("data-flag-off")!);
-    });
-    if (news[0]) navigator.sendBeacon(location.origin + url, JSON.stringify([etag, ...news]));
-  }
+  try {
+    if (track) {
+      document.querySelectorAll("[data-flag],[data-flag-off]").forEach((element) => {
+        has(element.getAttribute("data-flag")!);
+        has(element.getAttribute("data-flag-off")!);
+      });
+      if (news[0]) navigator.sendBeacon(location.origin + url, JSON.stringify([etag, ...news]));
+    }
+  } catch {}
   news = [];
 };
 
@@ -113,8 +115,8 @@ take(values);
 later(refreshIn);
 Object.defineProperty(window, "flags", {
   value: Object.freeze({
-    isEnabled: (key: string) => has(key) && isOn(key),
     value: (key: string, fallback: any): any => (has(key) ? all[key] : fallback),
+    isEnabled: (key: string) => has(key) && isOn(key),
     all: () => all,
     on: (type: string, listener: (all: FlagValues) => void) => {
       const heard = () => listener(all);

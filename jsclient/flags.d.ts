@@ -57,6 +57,7 @@ interface FlagsClient {
   /**
    * Records something that you measure, such as a booking or its price: a name of lower-case letters, digits, dots, dashes
    * and underscores, and a number from 0 to 10^12. It is told within a second; where the server records nothing, nothing is.
+   * A value that cannot be written as JSON is not told, nor is what was tracked in the same second.
    */
   track(name: string, value?: number): void;
 }
