@@ -243,6 +243,39 @@ func TestNumbersAndBooleansOfAConditionAreTheirText(t *testing.T) {
 	}
 }
 
+// Ids are numbers in many databases, and a float64 takes those beyond 2^53 for their neighbours.
+func TestIntegersAreToldApartHoweverLarge(t *testing.T) {
+	const id = 1234567890123456789
+	r := sound(t, define(boolean("listed", when(ruleset.Condition{Attribute: "account", Operator: ruleset.In, Values: ruleset.Texts{"1234567890123456789"}})),
+		boolean("larger", when(ruleset.Condition{Attribute: "account", Operator: ruleset.Greater, Values: ruleset.Texts{"1000"}}))))
+	for _, c := range []struct {
+		account      any
+		listed, more bool
+	}{
+		{"1234567890123456789", true, true},
+		{int64(id), true, true}, {int(id), true, true}, {uint64(id), true, true}, {uint(id), true, true}, {json.Number("1234567890123456789"), true, true},
+		{[]any{int64(id)}, true, true},
+		{int64(id + 1), false, true}, {int64(id - 1), false, true}, {uint64(id + 1), false, true}, {json.Number("1234567890123456788"), false, true},
+		{int64(-id), false, false}, {json.Number("-1234567890123456789"), false, false},
+		{uint64(math.MaxUint64), false, true}, {json.Number("123456789012345678901234567890"), false, true}, {json.Number("1e30"), false, true}, {json.Number("1e3"), false, false},
+		{int64(1001), false, true}, {int32(1001), false, true}, {int16(1001), false, true}, {int8(100), false, false},
+		{uint32(1001), false, true}, {uint16(1001), false, true}, {uint8(200), false, false}, {json.Number("1000.5"), false, true},
+	} {
+		s := ruleset.Subject{Attributes: map[string]any{"account": c.account}}
+		if err := s.Check(); err != nil {
+			t.Errorf("%T %v: %v", c.account, c.account, err)
+		}
+		expectOn(t, r, "listed", s, c.listed)
+		expectOn(t, r, "larger", s, c.more)
+	}
+	key := func(account any) string {
+		return string(r.AppendKey(nil, &ruleset.Subject{Attributes: map[string]any{"account": account}}))
+	}
+	if key(int64(id)) == key(int64(id+1)) || key(int64(1)<<53) == key(int64(1)<<53+1) {
+		t.Error("two accounts have the same values in memory")
+	}
+}
+
 func TestCheckRefusesWhatIsTooLargeOrUnusable(t *testing.T) {
 	long := func(n int) string { return string(make([]byte, n)) }
 	many := map[string]any{}

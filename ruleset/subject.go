@@ -16,15 +16,16 @@ type Subject struct {
 	AddOns  []string // keys of the flags that the tenant bought beside its plan
 
 	// Attributes are what else rules may read: strings, booleans, numbers, time.Time, []string, or []any of
-	// strings, numbers and booleans. Anything else counts as missing.
+	// strings, numbers and booleans. Anything else counts as missing. An integer beyond 2^53 is read as its text.
 	Attributes map[string]any
 }
 
 // Check says what is wrong with a subject that comes from outside: an id or the whole of it too long, too many
-// attributes, an attribute of a reserved name or of an unsupported type. Evaluation needs no check; it ignores what
-// it cannot use.
+// attributes, or an attribute of a reserved name. An attribute of an unsupported type alone is an [*AttributeError].
+// Evaluation needs no check; it ignores what it cannot use.
 func (s *Subject) Check() error {
 	size := 0
+	var unreadable error
 	for _, id := range [...]struct{ name, value string }{{"user", s.User}, {"visitor", s.Visitor}, {"tenant", s.Tenant}, {"plan", s.Plan}} {
 		if len(id.value) > MaxID {
 			return fmt.Errorf("%s is %d bytes long: at most %d are allowed", id.name, len(id.value), MaxID)
@@ -43,14 +44,28 @@ func (s *Subject) Check() error {
 		}
 		v := valueOf(attribute)
 		if v.kind == missing && attribute != nil {
-			return fmt.Errorf("attribute %q is a %T: use a string, a number, a boolean, a time or a list of strings", name, attribute)
+			unreadable = &AttributeError{name, attribute}
 		}
 		size += len(name) + v.size()
 	}
 	if size > MaxSubject {
 		return fmt.Errorf("the subject is %d bytes large: at most %d are allowed", size, MaxSubject)
 	}
-	return nil
+	return unreadable
+}
+
+// AttributeError says that rules cannot read an attribute of a subject, and take it for missing. Nothing else is wrong.
+type AttributeError struct {
+	Name  string
+	Value any
+}
+
+func (e *AttributeError) Error() string {
+	switch e.Value.(type) {
+	case float64, float32:
+		return fmt.Sprintf("attribute %q is %v, which is no number that rules can read", e.Name, e.Value)
+	}
+	return fmt.Sprintf("attribute %q is a %T: use a string, a number, a boolean, a time or a list of strings", e.Name, e.Value)
 }
 
 func reserved(attribute string) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -47,7 +48,7 @@ func valueOf(attribute any) value {
 		}
 		return value{kind: boolean}
 	case int:
-		return numberOf(float64(a))
+		return integerOf(int64(a))
 	case float64:
 		return numberOf(a)
 	case []string, []any:
@@ -55,25 +56,62 @@ func valueOf(attribute any) value {
 	case time.Time:
 		return value{kind: instant, raw: a}
 	case int64:
-		return numberOf(float64(a))
+		return integerOf(a)
 	case int32:
-		return numberOf(float64(a))
+		return integerOf(int64(a))
+	case int16:
+		return integerOf(int64(a))
+	case int8:
+		return integerOf(int64(a))
 	case uint:
-		return numberOf(float64(a))
+		return unsignedOf(uint64(a))
 	case uint64:
-		return numberOf(float64(a))
+		return unsignedOf(a)
 	case uint32:
-		return numberOf(float64(a))
+		return integerOf(int64(a))
+	case uint16:
+		return integerOf(int64(a))
+	case uint8:
+		return integerOf(int64(a))
 	case float32:
 		return numberOf(float64(a))
 	case json.Number:
-		f, err := a.Float64()
-		if err != nil {
-			return value{}
-		}
-		return numberOf(f)
+		return writtenOf(a)
 	}
 	return value{}
+}
+
+// exactly bounds the integers that a float64 tells apart.
+const exactly = 1 << 53
+
+// integerOf takes an integer: as its text, if a number could not tell it from the next one, since it is an id then.
+func integerOf(i int64) value {
+	if i > exactly || i < -exactly {
+		return value{kind: text, text: strconv.FormatInt(i, 10)}
+	}
+	return value{kind: number, number: float64(i)}
+}
+
+func unsignedOf(u uint64) value {
+	if u > exactly {
+		return value{kind: text, text: strconv.FormatUint(u, 10)}
+	}
+	return value{kind: number, number: float64(u)}
+}
+
+// writtenOf takes a number as JSON writes it.
+func writtenOf(n json.Number) value {
+	if i, err := n.Int64(); err == nil {
+		return integerOf(i)
+	}
+	f, err := n.Float64()
+	switch {
+	case err != nil:
+		return value{}
+	case !strings.ContainsAny(n.String(), ".eE"): // an integer of more than 64 bits
+		return value{kind: text, text: n.String()}
+	}
+	return numberOf(f)
 }
 
 func numberOf(f float64) value {

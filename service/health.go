@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -165,8 +166,16 @@ func (s *FeatureFlagService) noteListening() {
 	}
 }
 
-// anonymous counts a subject that is too large or otherwise wrong, and gives the one that is evaluated instead.
-func (s *FeatureFlagService) anonymous(err error) ruleset.Subject {
+// usable gives the subject that is evaluated instead of one that is wrong. One that is too large, or of which more is wrong
+// than an attribute that rules cannot read, is counted.
+func (s *FeatureFlagService) usable(subject ruleset.Subject, err error) ruleset.Subject {
+	var attribute *ruleset.AttributeError
+	if errors.As(err, &attribute) {
+		s.seen.once("unreadable attribute", attribute.Name, func() {
+			s.log.Warn("flags: an attribute of a subject cannot be read and counts as missing", "error", shorten(err.Error()))
+		})
+		return subject
+	}
 	s.counts.badSubjects.Add(1)
 	s.seen.once("bad subject", err.Error(), func() {
 		s.log.Warn("flags: a subject was refused and evaluated as anonymous", "error", shorten(err.Error()))

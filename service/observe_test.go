@@ -1,7 +1,9 @@
 package service_test
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/toprent/flags/ruleset"
+	"github.com/toprent/flags/service"
 )
 
 func TestAMalformedFlagIsSetAsideLoggedAndCounted(t *testing.T) {
@@ -76,7 +79,6 @@ func TestAWrongSubjectIsCountedAndEvaluatedAsAnonymous(t *testing.T) {
 	for name, attributes := range map[string]map[string]any{
 		"10 MB":          {"country": "DE", "note": strings.Repeat("x", 10<<20)},
 		"a reserved one": {"country": "DE", "plan": "pro"},
-		"a type of ours": {"country": "DE", "who": struct{}{}},
 	} {
 		wrong := ann
 		wrong.Attributes = attributes
@@ -99,7 +101,35 @@ func TestAWrongSubjectIsCountedAndEvaluatedAsAnonymous(t *testing.T) {
 			t.Errorf("%s: is explained", name)
 		}
 	}
-	a.log.expect(t, 3, "a subject was refused")
+	a.log.expect(t, 2, "a subject was refused")
+}
+
+// One attribute of a type that rules cannot read costs nobody what they pay for.
+func TestAnAttributeThatCannotBeReadCountsAsMissing(t *testing.T) {
+	a := start(t, newSource())
+	a.publish(t, when("for-ann", "user", "ann"), when("in-germany", "country", "DE"), when("for-somebody", "who", "1"))
+	for name, attribute := range map[string]any{"a type of ours": struct{}{}, "no number": math.NaN(), "too large a number": math.Inf(1), "a complex one": 1i} {
+		who := ann
+		who.Attributes = map[string]any{"country": "DE", "who": attribute}
+		before := a.Status().Counts.BadSubjects
+		for _, values := range []ruleset.Values{a.Newest().Values(who, a.Now()), a.Newest().CachedValues(who, a.Now()), a.Newest().PreviewValues(service.Preview{}, who, a.Now())} {
+			if got := values.Enabled(); !slices.Equal(got, []string{"for-ann", "in-germany"}) {
+				t.Errorf("%s: %v are on", name, got)
+			}
+		}
+		if n := a.Status().Counts.BadSubjects - before; n != 0 {
+			t.Errorf("%s: %d subjects are refused", name, n)
+		}
+		var told *ruleset.AttributeError
+		if _, err := a.Newest().Explain("for-ann", who, a.Now()); !errors.As(err, &told) || told.Name != "who" {
+			t.Errorf("%s: whoever asks for an explanation is told %v", name, err)
+		}
+		who.Attributes["plan"] = "pro" // which is worse
+		if got := a.Newest().Values(who, a.Now()).Enabled(); len(got) != 0 {
+			t.Errorf("%s beside a reserved name: %v are on", name, got)
+		}
+	}
+	a.log.expect(t, 1, "cannot be read and counts as missing") // once for each attribute
 }
 
 func TestReadsAreRecordedOnceAMinute(t *testing.T) {

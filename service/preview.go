@@ -30,7 +30,7 @@ func (v View) PreviewValues(p Preview, subject ruleset.Subject, at time.Time) ru
 		return ruleset.Values{}
 	}
 	if err := subject.Check(); err != nil {
-		subject = v.service.anonymous(err)
+		subject = v.service.usable(subject, err)
 	}
 	revision, _ := v.under(p) // what is gone meanwhile is as it is without a preview
 	return revision.Evaluate(subject, grain(at))

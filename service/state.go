@@ -142,7 +142,7 @@ func (v View) IsZero() bool { return v.rules == nil }
 func (v View) revision() *ruleset.Revision { return v.rules.under(v.state.newest.own) }
 
 // Values evaluates all flags for a subject at the pinned time, to 10 seconds. A subject that [ruleset.Subject.Check]
-// refuses is counted and evaluated as anonymous.
+// refuses is counted and evaluated as anonymous; but an attribute that rules cannot read is only taken for missing.
 func (v View) Values(subject ruleset.Subject, at time.Time) ruleset.Values {
 	return v.ValuesFor(context.Background(), subject, at, false)
 }
@@ -156,7 +156,7 @@ func (v View) CachedValues(subject ruleset.Subject, at time.Time) ruleset.Values
 func (v View) decide(subject ruleset.Subject, at time.Time, again bool) (values ruleset.Values, cached bool) {
 	// Before the cache: what makes a subject wrong need not be among what rules read, and so in the key.
 	if err := subject.Check(); err != nil {
-		subject = v.service.anonymous(err)
+		subject = v.service.usable(subject, err)
 	}
 	if !again {
 		return v.service.tally.add(v.revision().Evaluate(subject, grain(at))), false
