@@ -14,6 +14,7 @@ type Decider struct {
 	node       int32   // -1: no such flag
 	order      []int32 // what is decided for each subject: the flag last, prerequisites before it
 	attributes []int   // slots of the attributes that those can ask for
+	byVisitor  bool
 }
 
 // Decider makes a decider of the flag with that key.
@@ -28,6 +29,7 @@ func (r *Revision) Decider(key string) *Decider {
 	d.evaluation = evaluation{revision: r, cells: make([]cell, len(r.nodes)), values: make([]value, slots), units: make([]unitDraw, slots)}
 	need := needs{revision: r, slots: make([]bool, slots), nodes: map[int32]bool{}, segments: map[*segment]bool{}}
 	need.node(i, d)
+	d.byVisitor = need.slots[slotVisitor]
 	for slot := reservedSlots; slot < slots; slot++ {
 		if need.slots[slot] {
 			d.attributes = append(d.attributes, slot)
@@ -58,6 +60,10 @@ func (d *Decider) Decide(subject *Subject, at time.Time) Detail {
 
 // Attributes names the attributes that are read of a subject.
 func (d *Decider) Attributes() []string { return d.evaluation.names(d.attributes) }
+
+// ByVisitor reports whether what is decided can depend on the subject's visitor: then somebody who is signed in has it in
+// one browser, and may not have it in another.
+func (d *Decider) ByVisitor() bool { return d.byVisitor }
 
 // Timed reports whether what is decided can depend on the time.
 func (d *Decider) Timed() bool {

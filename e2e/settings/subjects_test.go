@@ -78,6 +78,20 @@ func TestWhoHasAFlagIsCountedListedAndSearched(t *testing.T) {
 	site.As("editor").Opens("/flags/reports/development/who").Sees("Download as CSV")
 }
 
+// Who was seen is known without their browsers: where a flag depends on these, counts say so.
+func TestCountsOfAFlagThatDependsOnTheBrowserSaySo(t *testing.T) {
+	site := seeing(t, person("u-ann", "t-acme", "pro", "DE"))
+	site.Imports(`version: 1
+flags:
+  - {key: half, title: Half, kind: release, type: boolean, purpose: p, planned_removal: 2027-03-01, environments: {development: {enabled: true, rules: [{percent: {unit: visitor, share: 50, serve: on}}]}}}
+`)
+	viewer := site.As("viewer")
+	for _, path := range []string{"/flags/%s/development/who", "/adoption/development/%s"} {
+		viewer.Opens(fmt.Sprintf(path, "half")).Sees("This flag can depend on the browser")
+		viewer.Opens(fmt.Sprintf(path, "new-home")).Lacks("depend on the browser")
+	}
+}
+
 func TestTheListOfWhoHasAFlagIsASpreadsheetWithoutFormulas(t *testing.T) {
 	site := seeing(t, person(`=HYPERLINK("http://evil.example")`, "+t", "pro", "DE"), person("@x", "-1", "pro", "DE"), person(" \t=1+1", "t", "pro", "DE"))
 	p := site.As("editor").Gets("/settings/flags/reports/development/who.csv").Is(http.StatusOK)

@@ -19,6 +19,8 @@ type census struct {
 	reasons  []reason
 	people   []verdict // of the snapshot's people, in their order
 	tenants  []verdict
+
+	byVisitor bool // the flag can depend on the browser, which nobody is counted with
 }
 
 type censusKey struct {
@@ -92,6 +94,7 @@ func (c *counts) known(key censusKey) *census {
 func count(key censusKey, r *ruleset.Revision, flag *catalog.Flag, seen *directory.Snapshot, now time.Time) *census {
 	c := &census{key: key, variants: append(variantsOf(flag), "")}
 	counter := counter{census: c, decider: r.Decider(flag.Key), flag: flag, now: now}
+	c.byVisitor = counter.decider.ByVisitor()
 	c.people = counter.all(seen.People)
 	c.tenants = counter.all(seen.Tenants)
 	return c

@@ -24,6 +24,7 @@ type whoPage struct {
 	Visitors   []directory.Day // the newest first
 	Unseen     int             // overrides of those who were not seen
 	VisitorSum int64
+	ByVisitor  bool // the flag can depend on the browser, which nobody is counted with
 
 	Kind, Query, Variant, Reason string // the list's filters
 	VariantChoices               []views.Choice
@@ -66,6 +67,7 @@ func (p *pages) who(c *shell.Context) error {
 	}
 	page.Visitors, page.VisitorSum = visitors(seen, time.Now())
 	page.Tallies, page.Reasons = census.tallies()
+	page.ByVisitor = census.byVisitor
 	query := c.Request.URL.Query()
 	page.Kind, page.Query, page.Variant, page.Reason = kindOf(query), query.Get("q"), query.Get("variant"), query.Get("reason")
 	page.VariantChoices, page.ReasonChoices = census.choices()

@@ -17,6 +17,7 @@ type Census struct {
 	Plans           []Plan    // by the plans' ranks, those that are no plans behind, who has none last
 	Variants        []Variant // in the flag's order; those who get none last, if there are any
 	ByTenant        []Tenant  // those with most people first
+	ByVisitor       bool      // the flag can depend on the browser, which nobody is counted with
 }
 
 // Plan is those with a plan, as they were seen last.
@@ -59,7 +60,7 @@ func Count(environment *catalog.Environment, flag *catalog.Flag, seen *directory
 	c := &count{flag: flag, decider: environment.Revision().Decider(flag.Key), now: now,
 		variants: map[string]*Variant{}, plans: map[string]*Plan{}, tenants: make(map[string]*Tenant, len(seen.Tenants))}
 	c.attributes = c.decider.Attributes()
-	census := &Census{}
+	census := &Census{ByVisitor: c.decider.ByVisitor()}
 	for _, s := range seen.Tenants {
 		on, variant := c.decide(s)
 		census.Tenants.add(on)

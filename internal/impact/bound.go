@@ -13,6 +13,7 @@ const (
 	maxFlags     = 50
 	maxMoves     = 12 // per flag
 	maxMalformed = 20
+	maxByVisitor = 3
 	maxWhy       = 200    // characters of why a flag is malformed
 	maxJSON      = 64_000 // bytes
 )

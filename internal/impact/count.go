@@ -47,6 +47,8 @@ func Count(ctx context.Context, before, after *ruleset.Revision, seen *directory
 	if err := c.all(ctx, compare(keys, before, after), out); err != nil {
 		return nil, err
 	}
+	out.ByVisitor = c.byVisitor[:min(len(c.byVisitor), maxByVisitor)]
+	out.MoreByVisitor = len(c.byVisitor) - len(out.ByVisitor)
 	slices.SortFunc(out.Flags, func(a, b Flag) int { return cmp.Or(byReach(a.Changed, b.Changed), cmp.Compare(a.Key, b.Key)) })
 	out.bound()
 	return out, nil
@@ -62,6 +64,8 @@ type count struct {
 	tenants []int32 // by person: the number of the tenant; -1: none
 	changed []bool  // by person
 	alone   []bool  // by tenant
+
+	byVisitor []string // compared flags that can depend on the browser
 
 	reporting   sync.Mutex // guards what follows
 	done, total int
@@ -148,7 +152,11 @@ func (c *count) group(ctx context.Context, flags []*comparison) (tallies []flagT
 	}
 	timed = make([]bool, len(flags))
 	for i := range first.pairs {
-		timed[i] = first.pairs[i].was.Timed() || first.pairs[i].is.Timed()
+		was, is := first.pairs[i].was, first.pairs[i].is
+		timed[i] = was.Timed() || is.Timed()
+		if was.ByVisitor() || is.ByVisitor() {
+			c.byVisitor = append(c.byVisitor, flags[i].key)
+		}
 	}
 	return first.tallies, timed, nil
 }

@@ -33,6 +33,9 @@ type Impact struct {
 	Flags []Flag `json:"flags,omitempty"` // that change for somebody, those that change for most people first; at most 50
 	Rest  Rest   `json:"rest"`            // what is not listed
 
+	ByVisitor     []string `json:"by_visitor,omitempty"` // compared flags whose values can depend on the browser, which nobody is counted with; at most 3
+	MoreByVisitor int      `json:"more_by_visitor,omitempty"`
+
 	Malformed     []Malformed `json:"malformed,omitempty"` // flags that can no longer be evaluated; at most 20
 	MoreMalformed int         `json:"more_malformed,omitempty"`
 }

@@ -117,6 +117,40 @@ func TestFlagsThatBecomeMalformedAreNamed(t *testing.T) {
 	}
 }
 
+// Who was seen is known without their browsers, so a share of browsers reaches nobody who is counted.
+func TestItSaysWhatDependsOnTheBrowser(t *testing.T) {
+	share := func(key, unit string, of ruleset.Share) ruleset.Flag {
+		f := boolean(key, true)
+		f.Otherwise = "off"
+		f.Rules = []ruleset.Rule{{Percent: &ruleset.Percent{Unit: unit, Serve: "on", Share: of}}}
+		return f
+	}
+	behind := func(of ruleset.Share) []ruleset.Flag {
+		f := boolean("behind", true)
+		f.Prerequisites = []ruleset.Prerequisite{{Flag: "browsers", Variant: "on"}}
+		return []ruleset.Flag{share("browsers", "visitor", of), share("tenants", "tenant", of), f, boolean("other", true)}
+	}
+	half, all := ruleset.Everyone/2, ruleset.Everyone
+	got := count(t, revision(behind(half)...), revision(behind(all)...), tenants("t-1", "t-2", "t-3"))
+	if !slices.Equal(slices.Sorted(slices.Values(got.ByVisitor)), []string{"behind", "browsers"}) || got.MoreByVisitor != 0 {
+		t.Errorf("%q and %d more depend on the browser", got.ByVisitor, got.MoreByVisitor)
+	}
+	if told := strings.Join(got.Sentences(), " "); !strings.Contains(told, "can depend on the browser") {
+		t.Error(told)
+	}
+	got = count(t, revision(share("tenants", "tenant", half)), revision(share("tenants", "tenant", all)), tenants("t-1", "t-2", "t-3"))
+	if told := strings.Join(got.Sentences(), " "); len(got.ByVisitor) != 0 || strings.Contains(told, "browser") {
+		t.Errorf("%q: %s", got.ByVisitor, told)
+	}
+	var before, after []ruleset.Flag
+	for n := range 70 { // more than are decided together
+		before, after = append(before, share(fmt.Sprint("f", n), "visitor", half)), append(after, share(fmt.Sprint("f", n), "visitor", all))
+	}
+	if got := count(t, revision(before...), revision(after...), tenants("t-1")); len(got.ByVisitor) != 3 || got.MoreByVisitor != 67 {
+		t.Errorf("%q and %d more depend on the browser", got.ByVisitor, got.MoreByVisitor)
+	}
+}
+
 func TestItsJSONKeepsItsNamesAndIsReadBack(t *testing.T) {
 	got := count(t, revision(boolean("f", false)), revision(boolean("f", true)), tenants("t-1"))
 	const want = `{"state":"counted","environment":"test","revision":3,"at":"2026-11-01T12:00:00Z","people":0,"tenants":1,"compared":1,"timed":false,` +

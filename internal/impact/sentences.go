@@ -24,6 +24,9 @@ func (i *Impact) Sentences() []string {
 	default:
 		out = i.changes()
 	}
+	if len(i.ByVisitor) > 0 {
+		out = append(out, i.byVisitor())
+	}
 	for _, m := range i.Malformed {
 		out = append(out, fmt.Sprintf("“%s” could no longer be evaluated, and would serve its default: %s.", m.Key, strings.TrimSuffix(m.Why, ".")))
 	}
@@ -31,6 +34,15 @@ func (i *Impact) Sentences() []string {
 		out = append(out, fmt.Sprintf("%s more could no longer be evaluated.", counted(i.MoreMalformed, "flag", "flags")))
 	}
 	return out
+}
+
+// byVisitor says what is not counted: who was seen is known without their browsers.
+func (i *Impact) byVisitor() string {
+	names := "“" + strings.Join(i.ByVisitor, "”, “") + "”"
+	if i.MoreByVisitor > 0 {
+		names += " and " + counted(i.MoreByVisitor, "more flag", "more flags")
+	}
+	return names + " can depend on the browser. Everybody is counted as if without one, so what changes in their browsers, and for visitors who are not signed in, is not told here."
 }
 
 // changes tells what changes, flag by flag.
