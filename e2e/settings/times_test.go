@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -153,26 +153,73 @@ func TestAZoneOfAFormThatDoesNotExistIsNotTrusted(t *testing.T) {
 }
 
 func TestAChangeIsScheduledInTheZoneThatItsReviewShowed(t *testing.T) {
-	for name, zones := range map[string][2]string{"the zone becomes known before the review": {"", "Asia/Tokyo"}, "and after it": {"Asia/Tokyo", ""}} {
-		t.Run(name, func(t *testing.T) {
+	for _, form := range []struct {
+		name, path, action string
+		typing             []string
+		known              bool // the zone is, before the review is shown
+		zone               string
+	}{
+		{"a form with times, before its review", devRules, "/rules", []string{"rules.0.share", "30"}, true, "UTC"}, // as the form, whose times it shows
+		{"a form with times, after its review", devRules, "/rules", []string{"rules.0.share", "30"}, false, "UTC"},
+		{"a form without times, before its review", "/flags/checkout/development/settings", "/settings", []string{"tier_required", "enterprise"}, true, "Asia/Tokyo"},
+		{"a form without times, after its review", "/flags/checkout/development/settings", "/settings", []string{"tier_required", "enterprise"}, false, "UTC"},
+	} {
+		t.Run(form.name, func(t *testing.T) {
 			site, typed := protectedSite(t, 0), inTwoDays()
 			ada := site.As("admin")
-			shown := ada.Opens(devRules)
-			if zones[0] != "" {
-				inZone(ada, "admin", zones[0])
+			shown := ada.Opens(form.path)
+			if form.known {
+				inZone(ada, "admin", "Asia/Tokyo")
 			}
-			review := ada.Tries(shown, "/rules", "rules.0.share", "30").Is(http.StatusOK).Sees("Your time (UTC)") // as the form that leads there
+			review := ada.Tries(shown, form.action, form.typing...).Is(http.StatusOK).Sees("Your time (" + form.zone + ")")
 			inZone(ada, "admin", "Asia/Tokyo")
-			made := ada.Submits(review, "/rules", "confirm", "at", "at", typed.Format("2006-01-02T15:04"), "reason", "later").Is(http.StatusOK)
-			id, err := strconv.ParseInt(made.URL[strings.LastIndex(made.URL, "/")+1:], 10, 64)
-			if err != nil {
+			made := ada.Submits(review, form.action, "confirm", "at", "at", typed.Format("2006-01-02T15:04"), "reason", "later").Is(http.StatusOK)
+			if made.URL != "/settings/requests/development/1" {
 				t.Fatalf("it leads to %s", made.URL)
 			}
-			r, err := site.Changes.ReadRequest(t.Context(), id)
-			if err != nil || len(r.Steps) != 1 || r.Steps[0].At == nil || !r.Steps[0].At.Equal(typed) {
-				t.Errorf("typed as %s, it is %+v: %v", typed, r.Steps, err)
+			want := typed
+			if form.zone != "UTC" {
+				want = typed.Add(-9 * time.Hour)
+			}
+			r, err := site.Changes.ReadRequest(t.Context(), 1)
+			if err != nil || len(r.Steps) != 1 || r.Steps[0].At == nil || !r.Steps[0].At.Equal(want) {
+				t.Errorf("typed as %s in %s, it is %+v: %v", typed, form.zone, r.Steps, err)
 			}
 		})
+	}
+}
+
+func TestTheZoneOfAFormOutlastsADatabaseThatIsDown(t *testing.T) {
+	server := pgtest.Server(t)
+	store, err := models.Open(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	site := settingstest.On(t, store)
+	site.Sample()
+	ada, typed := site.As("admin"), inTwoDays()
+	forms := slices.DeleteFunc(timedForms(), func(f timedForm) bool {
+		return strings.Contains(f.path, "/production/") || f.name == "a list of overrides" || f.field == "end" || f.field == "announce"
+	})
+	pages := map[string]*settingstest.Page{}
+	for _, form := range forms {
+		pages[form.name] = ada.Opens(form.path)
+	}
+	server.Stop()
+	inZone(ada, "admin", "Asia/Tokyo")
+	for _, form := range forms {
+		pages[form.name] = ada.Submits(pages[form.name], form.action, form.typing(form.field, typed.Format("2006-01-02T15:04"))...).Is(http.StatusServiceUnavailable)
+	}
+	server.Start()
+	for _, form := range forms {
+		ada.Submits(pages[form.name], form.action).Is(http.StatusOK)
+		if got := form.stored(t, site); got == nil || !got.Equal(typed) {
+			t.Errorf("%s: typed as %s, it is %s", form.name, typed, got)
+		}
+	}
+	if len(forms) != 3 {
+		t.Errorf("these were tried: %v", forms)
 	}
 }
 
@@ -194,17 +241,23 @@ func twice() time.Time {
 }
 
 func TestATimeThatNobodyTouchesStaysExactlyAsItWas(t *testing.T) {
-	at := twice()
-	text := at.Format("2006-01-02T15:04:05")
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, form := range timedForms() {
-		if form.field == "raw_until" || form.field == "new_at" { // at most a week ahead; never there before
+		at := twice()
+		switch form.field {
+		case "raw_until": // a week ahead at most
+			at = inTwoDays().Add(45 * time.Second)
+		case "new_at": // never there before
 			continue
 		}
 		t.Run(form.name, func(t *testing.T) {
 			site := withRequest(t, at)
 			ada := site.As("admin")
 			later := at.Add(24 * time.Hour).Format("2006-01-02T15:04")
-			typing := []string{form.field, text}
+			typing := []string{form.field, at.Format("2006-01-02T15:04:05")}
 			switch form.name {
 			case "the announcement of maintenance":
 				typing = append(typing, "start", later)
@@ -224,7 +277,7 @@ func TestATimeThatNobodyTouchesStaysExactlyAsItWas(t *testing.T) {
 				path, action = "/flags/checkout/development/overrides/one?user=u-timed", "/overrides/one"
 			}
 			shown := ada.Opens(path).Sees("(Europe/Berlin)")
-			if value, _ := shown.Find(`[name="` + form.field + `"]`).Attr("value"); !strings.HasSuffix(value, "T02:30:45") {
+			if value, _ := shown.Find(`[name="` + form.field + `"]`).Attr("value"); value != at.In(berlin).Format("2006-01-02T15:04:05") {
 				t.Errorf("the field says %q", value)
 			}
 			ada.Submits(shown, action, "reason", "in other words").Is(http.StatusOK)
