@@ -23,6 +23,7 @@ type Field struct {
 	Autocomplete, Zone        string
 	Max                       string // length in characters
 	Step                      string // of a time, in seconds
+	Was                       string // a time exactly as it was, which the field cannot say
 	Choices                   []Choice
 }
 
@@ -70,6 +71,12 @@ func newField(form Form, name, label string, options ...any) (Field, error) {
 			f.Step = text
 		default:
 			return f, fmt.Errorf("field %s: there is no option %q", name, word)
+		}
+	}
+	if f.Type == "datetime-local" {
+		f.Was = form.Get(name + ".was")
+		if f.Step == "" && strings.Count(f.Value, ":") > 1 {
+			f.Step = "1" // or the browser takes no other minute
 		}
 	}
 	return f, nil

@@ -84,7 +84,7 @@ func fields() []string {
 		variant.name variant.value visitor which zone add-on archived author category lifecycle owner page sort status tier sign-in present code state
 		rules.0.action rules.0.serve rules.0.unit rules.0.share rules.0.from rules.0.to rules.0.start rules.0.end rules.0.start.was rules.0.seed rules.0.gone
 		rules.0.when.form rules.0.when.0.form rules.0.when.0.attribute rules.0.when.0.operator rules.0.when.0.values rules.0.when.0.segment
-		when.form when.0.form when.0.attribute when.0.operator when.0.values rank rank.pro description purpose action copy`)
+		when.form when.0.form when.0.attribute when.0.operator when.0.values rank rank.pro description purpose action copy expires.was raw_until raw_until.was at1 at1.was start start.was`)
 }
 
 // answers asks as Ada and expects an answer in time that is no failure of ours.

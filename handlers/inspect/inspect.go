@@ -57,12 +57,12 @@ func (p *pages) inspect(c *shell.Context) error {
 		c.Redirect(http.StatusSeeOther, c.App.Link("inspect")+"?"+clean) // one that means the same in every time zone
 		return nil
 	}
-	localise(form, c.Zone())
+	localise(form)
 	base, err := c.Page("Inspector", "inspect")
 	if err != nil {
 		return err
 	}
-	page := &page{Page: base, Form: form, Rows: attributeRows(query), ZoneName: zoneName(c.Zone())}
+	page := &page{Page: base, Form: form, Rows: attributeRows(query), ZoneName: zoneName(form.Zone)}
 	if page.In, err = page.where(c, q.in); err != nil {
 		return err
 	}

@@ -39,9 +39,9 @@ type question struct {
 	number         string // of the list's page
 }
 
-// read reads the address. Times without a zone, as forms send them, are the reader's.
+// read reads the address. Times without a zone, as forms send them, are in the form's, or the reader's.
 func read(query url.Values, zone *time.Location) (question, *shell.Form) {
-	form := &shell.Form{Values: url.Values{}, Errors: map[string]string{}}
+	form := &shell.Form{Values: url.Values{}, Errors: map[string]string{}, Zone: shell.ZoneOf(query, zone)}
 	for name := range query {
 		form.Values[name] = query[name]
 	}
@@ -60,10 +60,10 @@ func read(query url.Values, zone *time.Location) (question, *shell.Form) {
 			form.Refuse("attributes", "Give the attribute with the value "+row.Value+" a name.")
 		}
 	}
-	if at := form.Time("at", zone); at != nil {
+	if at := form.Time("at"); at != nil {
 		q.at = *at
 	}
-	q.pinnedAt = form.Time("pinned_at", zone)
+	q.pinnedAt = form.Time("pinned_at")
 	if text := form.Get("pinned"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || number < 0 {
@@ -71,7 +71,7 @@ func read(query url.Values, zone *time.Location) (question, *shell.Form) {
 		}
 		q.pinned = &number
 	}
-	if at := form.Time("vs_at", zone); at != nil {
+	if at := form.Time("vs_at"); at != nil {
 		q.vsAt = *at
 	}
 	q.readComparison(form)
@@ -190,9 +190,9 @@ func attributeRows(query url.Values) (rows []attributeRow) {
 	return rows
 }
 
-// localise writes the form's times as its fields do: in the reader's zone, rounded up to seconds, so that none is before
+// localise writes the form's times as its fields do: in its zone, rounded up to seconds, so that none is before
 // what it names.
-func localise(form *shell.Form, zone *time.Location) {
+func localise(form *shell.Form) {
 	for _, name := range []string{"at", "pinned_at", "vs_at"} {
 		at, err := time.Parse(time.RFC3339Nano, form.Get(name))
 		if err != nil {
@@ -201,6 +201,7 @@ func localise(form *shell.Form, zone *time.Location) {
 		if whole := at.Truncate(time.Second); !whole.Equal(at) {
 			at = whole.Add(time.Second)
 		}
-		form.Values.Set(name, at.In(zone).Format("2006-01-02T15:04:05"))
+		form.SetTime(name, &at)
+		form.Set(name, at.In(form.Zone).Format("2006-01-02T15:04:05"))
 	}
 }

@@ -50,7 +50,7 @@ func ask(c *shell.Context) error {
 		return err
 	}
 	at := PlaceOf(in, time.Now())
-	form := shell.NewForm("message", usualMessage, "drain", "5m", "base", "0")
+	form := c.NewForm("message", usualMessage, "drain", "5m", "base", "0")
 	if at.Flag != nil {
 		form.Set("base", strconv.FormatInt(at.Flag.Version, 10))
 	}
@@ -61,10 +61,12 @@ func ask(c *shell.Context) error {
 			text, _ := v.Drain.MarshalText() // which has no error
 			drain = string(text)
 		}
-		for name, value := range map[string]string{"message": v.Message, "drain": drain, "paths": strings.Join(v.Paths, "\n"), "tenants": strings.Join(at.Tenants, "\n"),
-			"start": shell.LocalTime(v.Start, c.Zone()), "end": shell.LocalTime(v.End, c.Zone()), "announce": shell.LocalTime(v.Announce, c.Zone())} {
+		for name, value := range map[string]string{"message": v.Message, "drain": drain, "paths": strings.Join(v.Paths, "\n"), "tenants": strings.Join(at.Tenants, "\n")} {
 			form.Set(name, value)
 		}
+		form.SetTime("start", v.Start) // exactly: who was at work when it began must not change because somebody mends the message
+		form.SetTime("end", v.End)
+		form.SetTime("announce", v.Announce)
 	}
 	return render(c, http.StatusOK, form)
 }
@@ -75,7 +77,7 @@ func turnOn(c *shell.Context) error {
 		return err
 	}
 	m := changes.Maintenance{Environment: c.Param("env"), By: c.Actor(), Reason: form.Get("reason"), Tenants: lines(form, "tenants"),
-		Value: ruleset.Maintenance{Message: form.Get("message"), Paths: lines(form, "paths"), Start: form.Time("start", c.Zone()), End: form.Time("end", c.Zone()), Announce: form.Time("announce", c.Zone())}}
+		Value: ruleset.Maintenance{Message: form.Get("message"), Paths: lines(form, "paths"), Start: form.Time("start"), End: form.Time("end"), Announce: form.Time("announce")}}
 	if m.Base, err = strconv.ParseInt(form.Get("base"), 10, 64); err != nil {
 		m.Base = -1 // of no version: it conflicts
 	}
@@ -92,10 +94,6 @@ func turnOn(c *shell.Context) error {
 	}
 	if !form.OK() {
 		return render(c, http.StatusUnprocessableEntity, form)
-	}
-	if in, err := c.Environment(); err == nil {
-		at := PlaceOf(in, time.Now())
-		at.keepTimes(&m.Value, c.Zone())
 	}
 	ctx, cancel := c.Ctx()
 	defer cancel()
@@ -118,19 +116,6 @@ func turnOn(c *shell.Context) error {
 		return c.Done("The maintenance is scheduled.", "maintenance")
 	}
 	return c.Done("The maintenance is on, on every instance.", "maintenance")
-}
-
-// keepTimes keeps the seconds of times that were not touched: the form shows minutes, and who was at work when it began
-// must not change because somebody mends the message.
-func (p Place) keepTimes(v *ruleset.Maintenance, zone *time.Location) {
-	if !p.Set() {
-		return
-	}
-	for _, pair := range []struct{ typed, kept **time.Time }{{&v.Start, &p.Value.Start}, {&v.End, &p.Value.End}, {&v.Announce, &p.Value.Announce}} {
-		if *pair.typed != nil && shell.LocalTime(*pair.typed, zone) == shell.LocalTime(*pair.kept, zone) {
-			*pair.typed = *pair.kept
-		}
-	}
 }
 
 // fieldOf is the field that a mistake stands beside; empty: it concerns the flag.

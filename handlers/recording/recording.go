@@ -47,9 +47,9 @@ func open(c *shell.Context) (page, error) {
 		return page{}, err
 	}
 	p := page{FlagHead: head, In: head.EnvironmentTitle(), Row: row, MayEdit: c.Person.In(head.Environment) >= access.Editor}
-	p.Form = shell.NewForm("share", percentText(row.Share))
+	p.Form = c.NewForm("share", percentText(row.Share))
 	if p.Recorded = row.RawUntil != nil && row.RawUntil.After(time.Now()); p.Recorded {
-		p.Form.Set("raw_until", shell.LocalTime(row.RawUntil.Optional(), c.Zone()))
+		p.Form.SetTime("raw_until", row.RawUntil.Optional())
 	}
 	return p, nil
 }
@@ -71,10 +71,7 @@ func save(c *shell.Context) error {
 		return err
 	}
 	f := p.Form
-	wanted := models.FeatureFlagRecording{Environment: p.Environment, Flag: p.About.Name, Share: shareOf(f), RawUntil: models.AtOptional(f.Time("raw_until", c.Zone()))}
-	if p.Recorded && wanted.RawUntil != nil && wanted.RawUntil.Equal(p.Row.RawUntil.Truncate(time.Minute)) {
-		wanted.RawUntil = p.Row.RawUntil // fields have no seconds
-	}
+	wanted := models.FeatureFlagRecording{Environment: p.Environment, Flag: p.About.Name, Share: shareOf(f), RawUntil: models.AtOptional(f.Time("raw_until"))}
 	if !f.OK() {
 		return c.Render(http.StatusUnprocessableEntity, "recording/flag", p)
 	}

@@ -40,9 +40,9 @@ func edit(c *shell.Context) error {
 	if r.Done() {
 		return shell.Refused(http.StatusConflict, "This request is not open any more", "What was applied, rejected or withdrawn stays as it is. Make a new one.")
 	}
-	form := shell.NewForm("title", r.Title, "reason", r.Reason, "round", strconv.FormatInt(r.Round, 10))
+	form := c.NewForm("title", r.Title, "reason", r.Reason, "round", strconv.FormatInt(r.Round, 10))
 	for i, s := range r.Waiting() {
-		form.Set(fieldOf("at", i), shell.LocalTime(s.At.Optional(), c.Zone()))
+		form.SetTime(fieldOf("at", i), s.At.Optional())
 	}
 	return renderEdit(ctx, c, http.StatusOK, r, form)
 }
@@ -169,7 +169,7 @@ func retimed(c *shell.Context, form *shell.Form, r changes.Request) changes.Cont
 		if form.On(fieldOf("remove", i)) {
 			continue
 		}
-		s.At = form.Time(fieldOf("at", i), c.Zone())
+		s.At = form.Time(fieldOf("at", i))
 		kept = append(kept, s)
 	}
 	content.Steps = kept
@@ -191,7 +191,7 @@ func add(c *shell.Context, form *shell.Form, r changes.Request, content *changes
 		rule = places[0]
 	}
 	form.Require("Say when.", "new_at")
-	at := form.Time("new_at", c.Zone())
+	at := form.Time("new_at")
 	edit, wrong := steps.Edit(&flag, base, form.Get("new_do"), form.Get("new_share"), rule)
 	if wrong != "" {
 		form.Refuse("new_share", wrong)

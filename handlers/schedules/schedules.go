@@ -54,7 +54,7 @@ func show(c *shell.Context) error {
 	for _, d := range weekdays()[:5] {
 		windows.Set(dayField(d), "on")
 	}
-	return render(c, http.StatusOK, shell.NewForm(), windows)
+	return render(c, http.StatusOK, c.NewForm(), windows)
 }
 
 func dayField(d time.Weekday) string { return "day_" + strings.ToLower(d.String()[:3]) }
@@ -134,12 +134,12 @@ func save(c *shell.Context) error {
 	case "look":
 		form.Message = recurrence(form, c.Param("key")).Mistake()
 		if form.Message != "" {
-			return render(c, http.StatusUnprocessableEntity, shell.NewForm(), form)
+			return render(c, http.StatusUnprocessableEntity, c.NewForm(), form)
 		}
-		return render(c, http.StatusOK, shell.NewForm(), form)
+		return render(c, http.StatusOK, c.NewForm(), form)
 	case "windows":
 		content := changes.Content{Title: "Recurring windows of " + c.Param("key"), Reason: form.Get("reason"), Recurrence: recurrence(form, c.Param("key"))}
-		return ask(c, form, content, func(status int) error { return render(c, status, shell.NewForm(), form) })
+		return ask(c, form, content, func(status int) error { return render(c, status, c.NewForm(), form) })
 	}
 	shown, err := c.Environment()
 	if err != nil {
@@ -170,7 +170,7 @@ func planned(c *shell.Context, form *shell.Form, flag ruleset.Flag, base int64) 
 			}
 			continue
 		}
-		at := form.Time("at"+n, c.Zone())
+		at := form.Time("at" + n)
 		edit, wrong := steps.Edit(&flag, base, form.Get("do"+n), form.Get("share"+n), rule)
 		if wrong != "" {
 			form.Refuse("share"+n, wrong)

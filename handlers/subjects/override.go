@@ -38,7 +38,7 @@ func editOverride(c *shell.Context) error {
 	query := c.Request.URL.Query()
 	page := newOverridePage(head, environment)
 	page.Back = query.Get("back")
-	page.Form = shell.NewForm("kind", "user", "variant", query.Get("variant"))
+	page.Form = c.NewForm("kind", "user", "variant", query.Get("variant"))
 	user, tenant := query.Get("user"), query.Get("tenant")
 	if tenant != "" {
 		page.Form.Set("kind", "tenant")
@@ -48,7 +48,7 @@ func editOverride(c *shell.Context) error {
 		page.Existing, page.Base = true, o.Version
 		page.Form.Set("variant", cmp.Or(query.Get("variant"), o.Variant))
 		page.Form.Set("reason", o.Reason)
-		page.Form.Set("expires", shell.LocalTime(o.Expires, c.Zone()))
+		page.Form.SetTime("expires", o.Expires)
 	}
 	return c.Render(http.StatusOK, "subjects/override", page)
 }
@@ -81,7 +81,7 @@ func saveOverride(c *shell.Context) error {
 	if page.Base, err = baseOf(form); err != nil {
 		return err
 	}
-	override := readOverride(c, form, head.Settings)
+	override := readOverride(form, head.Settings)
 	id := form.Values.Get("id")
 	checkID(form, "id", id)
 	if form.Get("kind") == "tenant" {
@@ -95,7 +95,7 @@ func saveOverride(c *shell.Context) error {
 	published, err := c.Publish(form, changes.Change{Environment: environment.Name, Reason: override.Reason,
 		Edits: []changes.Edit{changes.PutOverride{Override: override, Base: page.Base}}})
 	if conflict, ok := shell.Conflict(err); ok {
-		page.Conflicts, page.Base, page.Existing = conflictsOf(conflict, c.Zone(), override), conflict.Conflicts[0].Version, conflict.Conflicts[0].Version > 0
+		page.Conflicts, page.Base, page.Existing = conflictsOf(conflict, form.Zone, override), conflict.Conflicts[0].Version, conflict.Conflicts[0].Version > 0
 		return c.Render(http.StatusConflict, "subjects/override", page)
 	}
 	if status := refused(form, err); status != 0 {
@@ -124,8 +124,8 @@ func refused(form *shell.Form, err error) int {
 }
 
 // readOverride reads what all forms of overrides have: variant, reason and expiry. Author and time are not read from forms.
-func readOverride(c *shell.Context, form *shell.Form, flag *catalog.Flag) ruleset.Override {
-	o := ruleset.Override{Flag: flag.Key, Variant: form.Get("variant"), Reason: form.Get("reason"), Expires: form.Time("expires", c.Zone())}
+func readOverride(form *shell.Form, flag *catalog.Flag) ruleset.Override {
+	o := ruleset.Override{Flag: flag.Key, Variant: form.Get("variant"), Reason: form.Get("reason"), Expires: form.Time("expires")}
 	form.Require("Choose what the override gives.", "variant")
 	form.Require("Say in a few words why, for whoever finds it later.", "reason")
 	if len(o.Reason) > 1000 {

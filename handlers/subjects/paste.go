@@ -35,7 +35,7 @@ func pasteOverrides(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Render(http.StatusOK, "subjects/paste", newPastePage(head, environment, shell.NewForm("kind", "user")))
+	return c.Render(http.StatusOK, "subjects/paste", newPastePage(head, environment, c.NewForm("kind", "user")))
 }
 
 // savePasted gives all listed users or tenants a variant, in one publish: all or none.
@@ -53,7 +53,7 @@ func savePasted(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	override := readOverride(c, form, head.Settings)
+	override := readOverride(form, head.Settings)
 	ids, problems := pastedIDs(form.Values.Get("ids"))
 	if len(problems) > 0 {
 		form.Refuse("ids", strings.Join(problems, " "))
@@ -64,7 +64,7 @@ func savePasted(c *shell.Context) error {
 	}
 	plan := planPasted(head.Settings, override, form.Get("kind"), ids, base)
 	if len(plan.moved) > 0 {
-		page.Conflicts = conflictsOf(&changes.ConflictError{Conflicts: plan.moved}, c.Zone(), override)
+		page.Conflicts = conflictsOf(&changes.ConflictError{Conflicts: plan.moved}, form.Zone, override)
 		return c.Render(http.StatusConflict, "subjects/paste", page)
 	}
 	if len(plan.edits) > 0 {
@@ -72,7 +72,7 @@ func savePasted(c *shell.Context) error {
 	}
 	if conflict, ok := shell.Conflict(err); ok {
 		conflict.Conflicts = conflict.Conflicts[:min(len(conflict.Conflicts), shownConflicts)]
-		page.Conflicts = conflictsOf(conflict, c.Zone(), override)
+		page.Conflicts = conflictsOf(conflict, form.Zone, override)
 		if now, err := c.Environment(); err == nil {
 			page.Base = now.Head
 		}

@@ -27,7 +27,8 @@ type typed struct {
 // fieldsOfForms are all that the area's forms have, in their order.
 func fieldsOfForms() []typed {
 	return []typed{
-		{Name: "base", Hidden: true}, {Name: "back", Hidden: true}, {Name: "existing", Hidden: true}, {Name: "kind", Label: "For"}, {Name: "id", Label: "Id"}, {Name: "ids", Label: "Ids"},
+		{Name: "base", Hidden: true}, {Name: "back", Hidden: true}, {Name: "existing", Hidden: true}, {Name: "zone", Hidden: true}, {Name: "expires.was", Hidden: true},
+		{Name: "kind", Label: "For"}, {Name: "id", Label: "Id"}, {Name: "ids", Label: "Ids"},
 		{Name: "variant", Label: "Gets"}, {Name: "reason", Label: "Reason"}, {Name: "expires", Label: "Expires"},
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
+	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/ruleset"
 )
 
 // ReadRules takes what was posted about a flag's rules.
 func (b *Builder) ReadRules(form url.Values) {
-	b.readZone(form)
+	b.Zone = shell.ZoneOf(form, b.Zone)
 	b.Otherwise = clean(form.Get("otherwise"))
 	for i := 0; form.Has(fmt.Sprintf("rules.%d.action", i)); i++ {
 		if i == ruleset.MaxRules {
@@ -25,20 +25,9 @@ func (b *Builder) ReadRules(form url.Values) {
 
 // ReadWhen takes what was posted about a segment's condition.
 func (b *Builder) ReadWhen(form url.Values) {
-	b.readZone(form)
+	b.Zone = shell.ZoneOf(form, b.Zone)
 	b.When = b.readRoot(form, "when")
 	b.number()
-}
-
-// readZone takes the zone in which the form was written: the reader's may have become known in between.
-func (b *Builder) readZone(form url.Values) {
-	name := form.Get("zone")
-	if name == "" || name == "Local" || len(name) > 64 {
-		return
-	}
-	if zone, err := time.LoadLocation(name); err == nil {
-		b.Zone = zone
-	}
 }
 
 func (b *Builder) readRule(form url.Values, path string) *Rule {

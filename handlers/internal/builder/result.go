@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -76,18 +77,12 @@ func (r *Rule) share(field, text string) ruleset.Share {
 
 // time reads a time in the reader's zone. One that nobody has touched stays exactly as it was.
 func (r *Rule) time(field, text, was string) *time.Time {
-	if before, err := time.Parse(time.RFC3339Nano, was); err == nil && fieldTime(before, r.builder.Zone) == text {
-		utc := before.UTC()
-		return &utc
+	at, ok := shell.ReadTime(text, was, r.builder.Zone)
+	if !ok {
+		r.refuse(field, writeTime)
+		return nil
 	}
-	for _, layout := range localTimes {
-		if at, err := time.ParseInLocation(layout, text, r.builder.Zone); err == nil {
-			utc := at.UTC()
-			return &utc
-		}
-	}
-	r.refuse(field, writeTime)
-	return nil
+	return &at
 }
 
 func (r *Rule) weights() map[string]ruleset.Weight {

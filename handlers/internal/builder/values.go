@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -41,25 +42,12 @@ func splitValues(text string) ruleset.Texts {
 	return values
 }
 
-// localTimes are the ways in which a time without a zone may be typed: it is meant in the reader's.
-var localTimes = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly}
-
 // timeValue reads a time that a condition compares with. What is no time stays as it is, and is refused later.
 func timeValue(text string, zone *time.Location) string {
-	for _, layout := range localTimes {
-		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return at.UTC().Format(time.RFC3339)
-		}
+	if at, ok := shell.ParseTime(text, zone); ok {
+		return at.Format(time.RFC3339)
 	}
 	return text
-}
-
-// fieldTime writes a time for a field, to the second if that says more.
-func fieldTime(at time.Time, zone *time.Location) string {
-	if at.Second() != 0 {
-		return at.In(zone).Format("2006-01-02T15:04:05")
-	}
-	return at.In(zone).Format("2006-01-02T15:04")
 }
 
 // clean keeps text storable.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -50,7 +51,7 @@ func (b *Builder) timeText(at *time.Time) (shown, was string) {
 	if at == nil {
 		return "", ""
 	}
-	return fieldTime(*at, b.Zone), at.UTC().Format(time.RFC3339Nano)
+	return shell.LocalTime(at, b.Zone), at.UTC().Format(time.RFC3339Nano)
 }
 
 // newRule is what is added: nothing is served yet, so that nobody gets what was not chosen.

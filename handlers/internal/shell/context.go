@@ -65,14 +65,10 @@ func (c *Context) DoneAt(notice, address string) error {
 // zoneOf reads the reader's time zone from the cookie in which the page's script has put it.
 func zoneOf(c *gin.Context) *time.Location {
 	cookie, err := c.Request.Cookie("flags-zone")
-	if err != nil || len(cookie.Value) > 64 || cookie.Value == "" || cookie.Value == "Local" {
-		return time.UTC
-	}
-	zone, err := time.LoadLocation(strings.ReplaceAll(cookie.Value, "%2F", "/"))
 	if err != nil {
 		return time.UTC
 	}
-	return zone
+	return zoneNamed(strings.ReplaceAll(cookie.Value, "%2F", "/"), time.UTC)
 }
 
 // noticeCookie holds what the next page is to say once. Over https its name keeps sibling hosts from setting it.

@@ -18,6 +18,7 @@ type Form struct {
 	Values  url.Values
 	Errors  map[string]string // by field
 	Message string            // what concerns no single field
+	Zone    *time.Location    // in which its times are shown and read
 }
 
 // NewForm is a form filled with what is there; names and values alternate.
@@ -42,7 +43,7 @@ func (c *Context) Form() (*Form, error) {
 		}
 		return nil, Refused(http.StatusBadRequest, "This form cannot be read", "Go back and try again.")
 	}
-	return &Form{Values: c.Request.PostForm, Errors: map[string]string{}}, nil
+	return &Form{Values: c.Request.PostForm, Errors: map[string]string{}, Zone: ZoneOf(c.Request.PostForm, c.zone)}, nil
 }
 
 func sizeOf(bytes int64) string {
@@ -134,46 +135,4 @@ func (f *Form) Unavailable(err error) bool {
 func Conflict(err error) (*changes.ConflictError, bool) {
 	var conflict *changes.ConflictError
 	return conflict, errors.As(err, &conflict)
-}
-
-// localTime is how a browser writes a datetime-local field.
-const localTime = "2006-01-02T15:04"
-
-// Time reads a datetime-local field in the reader's zone; nil if it is empty. What cannot be read is refused.
-func (f *Form) Time(name string, zone *time.Location) *time.Time {
-	text := f.Get(name)
-	if text == "" {
-		return nil
-	}
-	for _, layout := range []string{localTime, "2006-01-02T15:04:05", time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			if utc := t.UTC(); utc.Year() >= 1970 && utc.Year() <= 9999 { // which every database, and JSON, can hold
-				return &utc
-			}
-		}
-	}
-	f.Refuse(name, "Write a date and a time, such as "+time.Now().In(zone).Format(localTime)+".")
-	return nil
-}
-
-// Date reads a date field as midnight UTC of that day; nil if it is empty. What cannot be read is refused.
-func (f *Form) Date(name string) *time.Time {
-	text := f.Get(name)
-	if text == "" {
-		return nil
-	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		f.Refuse(name, "Write a date such as 2027-03-31.")
-		return nil
-	}
-	return &t
-}
-
-// LocalTime writes a time for a datetime-local field; empty for nil.
-func LocalTime(t *time.Time, zone *time.Location) string {
-	if t == nil {
-		return ""
-	}
-	return t.In(zone).Format(localTime)
 }

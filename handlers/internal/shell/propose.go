@@ -40,7 +40,7 @@ type reviewPart struct {
 }
 
 // reviewFields are what the page itself asks for; everything else is the form's.
-func reviewFields() []string { return []string{"confirm", "reason", "at"} }
+func reviewFields() []string { return []string{"confirm", "reason", "at", "zone"} }
 
 // Publish is Propose for a change of one environment.
 func (c *Context) Publish(f *Form, change changes.Change) (changes.Published, error) {
@@ -75,7 +75,7 @@ func (c *Context) Propose(f *Form, title string, all ...changes.Change) ([]chang
 		do.Draft = true
 	case "at":
 		f.Require("Say when.", "at")
-		if do.At = f.Time("at", c.Zone()); !f.OK() {
+		if do.At = f.Time("at"); !f.OK() {
 			return nil, &changes.RefusedError{}
 		}
 	case "back":
@@ -157,6 +157,7 @@ func (c *Context) review(f *Form, do changes.Proposal) error {
 	if page.Page, err = c.Page(cmp.Or(do.Title, "Look at the change"), "flags"); err != nil {
 		return err
 	}
+	page.Zone = f.zone() // of the times that the form has, and of the one that this page asks for
 	return cmp.Or(c.Render(http.StatusOK, "shell/review", page), ErrAnswered)
 }
 
