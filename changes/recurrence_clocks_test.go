@@ -54,6 +54,14 @@ func TestAWindowWithoutAnyLengthNeverOpens(t *testing.T) {
 	}
 }
 
+func TestARecurrenceBeginsWithWindowsThatRanIntoEachOther(t *testing.T) {
+	r := Recurrence{Days: everyDay(), Opens: "03:00", Closes: "02:30", Zone: "Europe/Berlin", From: "2027-03-01"}
+	first, ok := r.first(time.Date(2027, 3, 29, 0, 29, 0, 0, time.UTC))
+	if want := time.Date(2027, 3, 27, 2, 0, 0, 0, time.UTC); !ok || !first.opens || !first.at.Equal(want) {
+		t.Errorf("%+v, want %s", first, want)
+	}
+}
+
 func TestAFlagIsOnAsThePlainReadingOfItsWindowsSays(t *testing.T) {
 	zones := map[string]*wallYear{}
 	rapid.Check(t, func(r *rapid.T) {
@@ -65,13 +73,17 @@ func TestAFlagIsOnAsThePlainReadingOfItsWindowsSays(t *testing.T) {
 		}
 		year := zones[name]
 		w := Recurrence{Flags: []string{"a"}, Zone: name}
+		daily := rapid.Bool().Draw(r, "daily")
 		for _, d := range everyDay() {
-			if rapid.Bool().Draw(r, d.String()) {
+			if daily || rapid.Bool().Draw(r, d.String()) {
 				w.Days = append(w.Days, d)
 			}
 		}
-		nightly := rapid.OneOf(rapid.IntRange(0, 4*60), rapid.SampledFrom([]int{0, 60, 120, 150, 180, 23 * 60}), rapid.IntRange(0, 24*60-1))
-		opens, closes := nightly.Draw(r, "opens"), nightly.Draw(r, "closes")
+		near := rapid.Custom(func(r *rapid.T) int { // a change of the clocks
+			return (year.changed + 24*60 + rapid.IntRange(-20, 80).Draw(r, "away")) % (24 * 60)
+		})
+		times := rapid.OneOf(near, near, rapid.Just(year.changed), rapid.IntRange(0, 24*60-1))
+		opens, closes := times.Draw(r, "opens"), times.Draw(r, "closes")
 		from := yearBegins.AddDate(0, 0, rapid.IntRange(2, 200).Draw(r, "from"))
 		w.Opens, w.Closes, w.From = ofDay(opens), ofDay(closes), from.Format(time.DateOnly)
 		until := yearBegins.AddDate(0, 0, yearDays)
@@ -140,7 +152,10 @@ func ofDay(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, min
 
 // wallYear is what a zone's clocks have shown by each minute: the latest, where they go back. In minutes, as if it were
 // UTC.
-type wallYear struct{ latest []int64 }
+type wallYear struct {
+	latest  []int64
+	changed int // at which minute of a day they go forward
+}
 
 func readWalls(t *testing.T, name string) *wallYear {
 	t.Helper()
@@ -148,14 +163,18 @@ func readWalls(t *testing.T, name string) *wallYear {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := &wallYear{make([]int64, yearDays*24*60)}
+	y := &wallYear{latest: make([]int64, yearDays*24*60)}
 	for i := range y.latest {
 		at := minuteAt(i)
 		_, offset := at.In(zone).Zone()
 		y.latest[i] = at.Unix()/60 + int64(offset)/60
-		if i > 0 {
-			y.latest[i] = max(y.latest[i], y.latest[i-1])
+		if i == 0 {
+			continue
 		}
+		if y.latest[i] > y.latest[i-1]+1 && i > 24*60 {
+			y.changed = int((y.latest[i-1] + 1) % (24 * 60))
+		}
+		y.latest[i] = max(y.latest[i], y.latest[i-1])
 	}
 	return y
 }
