@@ -48,9 +48,14 @@ func TestWindowsOpenAndCloseInTurnsOnTheDayTheClocksAreChanged(t *testing.T) {
 }
 
 func TestAWindowWithoutAnyLengthNeverOpens(t *testing.T) {
-	r := Recurrence{Flags: []string{"a"}, Days: []time.Weekday{time.Sunday}, Opens: "02:00", Closes: "03:00", Zone: "Europe/Berlin", From: "2027-03-28", Until: "2027-03-28"}
-	if next := r.Next(time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC), 1); len(next) > 0 {
-		t.Errorf("%+v", next)
+	for _, r := range []Recurrence{
+		{Opens: "02:00", Closes: "03:00", Zone: "Europe/Berlin", From: "2027-03-28"},
+		{Opens: "10:00", Closes: "11:00", Zone: "Pacific/Apia", From: "2011-12-30"}, // a day that there was not
+	} {
+		r.Flags, r.Days, r.Until = []string{"a"}, everyDay(), r.From
+		if next := r.Next(time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC), 1); len(next) > 0 {
+			t.Errorf("%+v", next)
+		}
 	}
 }
 
