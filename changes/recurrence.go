@@ -3,6 +3,7 @@ package changes
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 	_ "time/tzdata" // a window's zone must be known wherever the program runs
@@ -10,7 +11,8 @@ import (
 
 // Recurrence enables flags at a time of the day and disables them at another, on some days of the week. Times are local
 // to its zone: one that a change of the clocks leaves out runs at the instant at which the clocks are changed, one that
-// comes twice runs once, the first time.
+// comes twice runs once, the first time. A window whose whole time is left out does not open on that day; windows between
+// which all is left out run into each other.
 type Recurrence struct {
 	Flags  []string       `json:"flags"`
 	Days   []time.Weekday `json:"days"`   // on which a window opens
@@ -77,52 +79,68 @@ func (r *Recurrence) mistake() string {
 	return ""
 }
 
+// longest is more than a window can last, even two that run into each other.
+const longest = 72 * time.Hour
+
 // first is with which beginning or end of a window it starts now: the beginning of the one that is open, or else the next.
 func (r *Recurrence) first(now time.Time) (first occurrence, found bool) {
 	first, found = r.after(now)
 	if !found || first.opens {
 		return first, found
 	}
-	for last, ok := r.after(now.Add(-48 * time.Hour)); ok && last.at.Before(first.at); last, ok = r.after(last.at) {
-		if last.opens {
-			first = last
-			break
-		}
-	}
-	for next, ok := r.after(first.at); ok && !next.at.After(now); next, ok = r.after(next.at) {
-		first = next
+	for last, ok := r.after(now.Add(-longest)); ok && !last.at.After(now); last, ok = r.after(last.at) {
+		first = last
 	}
 	return first, true
 }
 
-// after is the next beginning or end of a window after a time; false if there is none any more. Windows that begin before
-// the last one has ended run into each other.
+// open reports whether a window is open at a time: it opens at its beginning, and is over at its end.
+func (r *Recurrence) open(at time.Time) bool {
+	next, found := r.after(at)
+	return found && !next.opens
+}
+
+// after is the next beginning or end of a window after a time; false if there is none any more. Beginnings and ends take
+// turns.
 func (r *Recurrence) after(t time.Time) (next occurrence, found bool) {
-	zone, err := time.LoadLocation(r.Zone)
-	if err != nil {
-		return occurrence{}, false
-	}
-	first, _ := time.Parse(time.DateOnly, r.From)
-	day := t.In(zone).AddDate(0, 0, -1) // of a window that closes on the next day
-	if first.After(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)) {
-		day = first
-	}
-	for range horizonDays {
-		if until, err := time.Parse(time.DateOnly, r.Until); err == nil && time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).After(until) {
-			return occurrence{}, false
+	var end time.Time // of the windows before
+	for opens, closes := range r.windows(t) {
+		if end.After(t) && opens.After(end) {
+			return occurrence{end, false}, true
 		}
-		if slices.Contains(r.Days, day.Weekday()) {
-			opens, closes := r.window(day, zone)
-			if opens.After(t) {
-				return occurrence{opens, true}, true
+		if opens.After(t) && opens.After(end) {
+			return occurrence{opens, true}, true
+		}
+		end = closes
+	}
+	return occurrence{end, false}, end.After(t)
+}
+
+// windows are those that may not be over at a time and those that follow, in order: beginning and end. One that a change
+// of the clocks leaves no length is not among them.
+func (r *Recurrence) windows(t time.Time) iter.Seq2[time.Time, time.Time] {
+	return func(yield func(opens, closes time.Time) bool) {
+		zone, err := time.LoadLocation(r.Zone)
+		if err != nil {
+			return
+		}
+		first, _ := time.Parse(time.DateOnly, r.From)
+		until, err := time.Parse(time.DateOnly, r.Until)
+		endless := err != nil
+		year, month, date := t.In(zone).Date()
+		day := time.Date(year, month, date-1, 0, 0, 0, 0, time.UTC) // of a window that closes on the next day
+		if first.After(day) {
+			day = first
+		}
+		for last := day.AddDate(0, 0, horizonDays); day.Before(last) && (endless || !day.After(until)); day = day.AddDate(0, 0, 1) {
+			if !slices.Contains(r.Days, day.Weekday()) {
+				continue
 			}
-			if closes.After(t) {
-				return occurrence{closes, false}, true
+			if opens, closes := r.window(day, zone); closes.After(opens) && !yield(opens, closes) {
+				return
 			}
 		}
-		day = day.AddDate(0, 0, 1)
 	}
-	return occurrence{}, false
 }
 
 // window is the one that opens on a day.
@@ -143,7 +161,7 @@ func localAt(day time.Time, text string, zone *time.Location) time.Time {
 	_, after := wall.Add(24 * time.Hour).In(zone).Zone()
 	reads := func(offset int) (time.Time, bool) {
 		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
-		return t, t.Hour() == of.Hour() && t.Minute() == of.Minute()
+		return t, t.Day() == day.Day() && t.Hour() == of.Hour() && t.Minute() == of.Minute()
 	}
 	first, ok := reads(before)
 	if ok {

@@ -145,8 +145,12 @@ func (c *Changes) runDue(ctx context.Context, tx *models.Tx, r *Request, environ
 	}
 	late := now.Sub(since)
 	if r.Recurrence != nil {
-		if next, ok := r.Recurrence.after(r.Steps[i].At.Time); ok && !next.at.After(now) {
-			return r.skip(ctx, tx, i, now)
+		at := r.Steps[i].At.Time
+		if next, ok := r.Recurrence.after(at); ok && !next.at.After(now) {
+			return r.skip(ctx, tx, i, "nothing ran when its time came, and the next is due already", now)
+		}
+		if r.Recurrence.open(at) != opening(r.Steps[i].Edits) { // the zone's clocks are changed otherwise than was known
+			return r.skip(ctx, tx, i, "by the clocks of "+r.Recurrence.Zone+", as they are known now, its window is another", now)
 		}
 	} else if late > latest {
 		return r.refuse("its time was %s, and nothing ran for more than a day: look whether it is still wanted", r.Steps[i].At.UTC().Format(time.RFC3339))
@@ -155,9 +159,9 @@ func (c *Changes) runDue(ctx context.Context, tx *models.Tx, r *Request, environ
 	return err
 }
 
-// skip passes over a window's beginning or end after which the next one is due already.
-func (r *Request) skip(ctx context.Context, tx *models.Tx, i int, now time.Time) error {
-	if err := r.stepDone(ctx, tx, i, models.StepSkipped, "nothing ran when its time came, and the next is due already", now); err != nil {
+// skip passes over a window's beginning or end, for a reason.
+func (r *Request) skip(ctx context.Context, tx *models.Tx, i int, why string, now time.Time) error {
+	if err := r.stepDone(ctx, tx, i, models.StepSkipped, why, now); err != nil {
 		return err
 	}
 	if err := r.note(ctx, tx, EventSkipped, scheduler, r.Steps[i].At.UTC().Format(time.RFC3339), now); err != nil {

@@ -229,6 +229,23 @@ var scheduleCases = map[string]func(*testing.T, *storage){
 			t.Errorf("next is %+v", next)
 		}
 	},
+	"a time that is no window's by now is passed over": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		s.publishes(s.enables("a", false))
+		now := time.Now().UTC()
+		r := s.plans(changes.Content{Recurrence: &changes.Recurrence{Flags: []string{"a"}, Days: everyDay(), Zone: "UTC",
+			Opens: now.Add(2 * time.Hour).Format("15:04"), Closes: now.Add(3 * time.Hour).Format("15:04"), From: now.AddDate(0, 0, -2).Format(time.DateOnly)}})
+		begins := r.Waiting()[0].At.Time
+		s.passes(r, 2*time.Hour+time.Minute) // as if the zone's clocks had been other ones when it was planned
+		s.unchanged(func() { s.runsDue() })
+		r = s.request(r.ID)
+		if next := r.Waiting(); s.flag("a").Enabled || len(next) != 1 || !next[0].At.Equal(begins) || !*next[0].Opens {
+			t.Errorf("enabled: %v, next is %+v", s.flag("a").Enabled, next)
+		}
+		if last := r.Steps[0]; last.Status != models.StepSkipped || last.Note == "" {
+			t.Errorf("%+v", last)
+		}
+	},
 	"a schedule that is taken back does nothing": func(t *testing.T, s *storage) {
 		s.publishes(newFlag("a"))
 		r := s.plans(changes.Content{Steps: []changes.Planned{{At: in(time.Hour), Edits: []changes.Edit{s.enables("a", false)}}}})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/access/oidc"
 	"github.com/toprent/flags/internal/settingstest"
+	"github.com/toprent/flags/internal/words"
 )
 
 // provider is a small OpenID Connect provider. Whoever comes is signed in as who.
@@ -194,19 +196,32 @@ func TestAProvidersWordIsTrustedOnlyAsFarAsItGoes(t *testing.T) {
 	h, p := withProvider(t)
 	h.first()
 	h.joins("bob@toprent.example", everywhere(access.Admin))
+	for _, invited := range []string{"eve@toprent.example", "lin@toprent.example"} {
+		if _, _, err := h.accounts.Invite(t.Context(), invited, "", everywhere(access.Admin), "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.is(claims("s-lin", "lin@toprent.example"), nil)
+	signsInElsewhere(t, h.As("")).Is(http.StatusSeeOther)
 	for name, c := range map[string]struct {
 		who   map[string]any
 		spoil func(map[string]any)
 	}{
-		"an address of an account with a password": {claims("s-9", "ada@toprent.example"), nil},
-		"an unverified address":                    {claims("s-9", "x@toprent.example", "email_verified", false), nil},
-		"verified as a word":                       {claims("s-9", "x@toprent.example", "email_verified", "true"), nil},
-		"no address":                               {map[string]any{"sub": "s-9", "email_verified": true}, nil},
-		"another nonce":                            {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["nonce"] = "another" }},
-		"no nonce":                                 {claims("s-9", "x@toprent.example"), func(c map[string]any) { delete(c, "nonce") }},
-		"another client's":                         {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["aud"] = "another" }},
-		"another issuer's":                         {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["iss"] = "https://evil.example" }},
-		"an expired one":                           {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["exp"] = 1 }},
+		"an address of an account with a password":  {claims("s-9", "ada@toprent.example"), nil},
+		"an unverified address":                     {claims("s-9", "x@toprent.example", "email_verified", false), nil},
+		"verified as a word":                        {claims("s-9", "x@toprent.example", "email_verified", "true"), nil},
+		"nothing about whether it is verified":      {claims("s-9", "x@toprent.example", "email_verified", nil), nil},
+		"an invited person's, unverified":           {claims("s-9", "eve@toprent.example", "email_verified", false), nil},
+		"an invited person's, and nothing about it": {claims("s-9", "eve@toprent.example", "email_verified", nil), nil},
+		"a linked person's":                         {claims("s-9", "lin@toprent.example"), nil},
+		"a linked person's, unverified":             {claims("s-9", "lin@toprent.example", "email_verified", nil), nil},
+		"a linked person's subject elsewhere":       {claims("s-lin", "lin@toprent.example"), func(c map[string]any) { c["iss"] = "https://evil.example" }},
+		"no address":                                {map[string]any{"sub": "s-9", "email_verified": true}, nil},
+		"another nonce":                             {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["nonce"] = "another" }},
+		"no nonce":                                  {claims("s-9", "x@toprent.example"), func(c map[string]any) { delete(c, "nonce") }},
+		"another client's":                          {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["aud"] = "another" }},
+		"another issuer's":                          {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["iss"] = "https://evil.example" }},
+		"an expired one":                            {claims("s-9", "x@toprent.example"), func(c map[string]any) { c["exp"] = 1 }},
 	} {
 		p.is(c.who, c.spoil)
 		b := h.As("")
@@ -229,6 +244,62 @@ func TestAProvidersWordIsTrustedOnlyAsFarAsItGoes(t *testing.T) {
 	}
 	if log := h.log.String(); strings.Contains(log, clientSecret) {
 		t.Errorf("the log has the client's secret:\n%s", log)
+	}
+}
+
+func TestWhoIsLinkedNeedsNoVerifiedAddressAgain(t *testing.T) {
+	h, p := withProvider(t)
+	ada := h.first()
+	if _, _, err := h.accounts.Invite(t.Context(), "eve@toprent.example", "Eve", everywhere(access.Editor), "test"); err != nil {
+		t.Fatal(err)
+	}
+	p.is(claims("s-2", "eve@toprent.example"), nil)
+	signsInElsewhere(t, h.As("")).Is(http.StatusSeeOther)
+	linked := h.account("eve@toprent.example")
+
+	for name, who := range map[string]map[string]any{
+		"nothing about whether it is verified": {"sub": "s-2", "email": "eve@toprent.example"},
+		"it is not verified":                   claims("s-2", "eve@toprent.example", "email_verified", false),
+		"another's, which is not verified":     claims("s-2", "ada@toprent.example", "email_verified", false),
+		"another's, and nothing about it":      {"sub": "s-2", "email": "ada@toprent.example", "name": "Ada"},
+		"another's, which is verified":         claims("s-2", "ada@toprent.example"),
+		"no address":                           {"sub": "s-2"},
+	} {
+		p.is(who, nil)
+		b := h.As("")
+		if back := signsInElsewhere(t, b); back.Status != http.StatusSeeOther {
+			t.Errorf("%s: %d, %s", name, back.Status, back.Text())
+			continue
+		}
+		b.Opens("/me").Sees("eve@toprent.example", "editor").Lacks("ada@toprent.example")
+		if is := h.account("eve@toprent.example"); is.ID != linked.ID || is.Name != "Eve" || !maps.Equal(is.Roles, linked.Roles) {
+			t.Errorf("%s: the account is %+v, was %+v", name, is, linked)
+		}
+	}
+	// The audit tells whose account it was, not what the provider said of them.
+	comesTo(t, func() bool {
+		return strings.Count(ada.Opens("/audit?chain=access&kind=sign-in").Text(), words.Deed("sign-in")+" by eve@toprent.example") == 7
+	})
+	ada.Opens("/audit?chain=access&kind=sign-in").Lacks(words.Deed("sign-in") + " by ada@toprent.example")
+}
+
+func TestWhyAnAddressIsNotTakenIsSaid(t *testing.T) {
+	h, p := withProvider(t)
+	h.first()
+	for name, c := range map[string]struct {
+		who  map[string]any
+		sees string
+	}{
+		"it is not verified": {claims("s-9", "x@toprent.example", "email_verified", false), "Verify it with the provider"},
+		"nothing about it":   {map[string]any{"sub": "s-9", "email": "x@toprent.example"}, "does not say whether it is verified (email_verified): ask whoever runs it to add the claim"},
+		"null":               {claims("s-9", "x@toprent.example", "email_verified", nil), "ask whoever runs it to add the claim"},
+		"a text":             {claims("s-9", "x@toprent.example", "email_verified", "true"), "not as a text"},
+		"no address":         {map[string]any{"sub": "s-9", "email_verified": true}, "(email): ask whoever runs it to add the claim"},
+	} {
+		p.is(c.who, nil)
+		if back := signsInElsewhere(t, h.As("")); back.Status != http.StatusForbidden || !strings.Contains(back.Text(), c.sees) {
+			t.Errorf("%s: %d, %s", name, back.Status, back.Text())
+		}
 	}
 }
 

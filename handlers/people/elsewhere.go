@@ -49,9 +49,14 @@ func (p pages) back(c *shell.Context) error {
 		p.app.Log.Warn("somebody could not be signed in by the provider", "error", err)
 		return shell.Refused(http.StatusForbidden, "You were not signed in", "What the provider said could not be trusted. Begin again; if it happens again, tell an admin.")
 	}
-	in, err := p.accounts.SignInWith(ctx, who, p.client(c))
-	p.noteSignIn(c, who.Email, err)
+	in, email, err := p.accounts.SignInWith(ctx, who, p.client(c))
+	p.noteSignIn(c, email, err)
 	switch {
+	case errors.Is(err, access.ErrNoEmail):
+		return shell.Refused(http.StatusForbidden, "Your e-mail address is missing", "The provider gives none that could be used here (email): ask whoever runs it to add the claim.")
+	case errors.Is(err, access.ErrNotVouched):
+		return shell.Refused(http.StatusForbidden, "It is not known whether your e-mail address is yours",
+			"The provider does not say whether it is verified (email_verified): ask whoever runs it to add the claim, as true or false and not as a text. Or ask an admin here for an invitation, and choose a password instead.")
 	case errors.Is(err, access.ErrUnverified):
 		return shell.Refused(http.StatusForbidden, "Your e-mail address is not verified", "Verify it with the provider, then sign in again.")
 	case errors.Is(err, access.ErrNotLinked):

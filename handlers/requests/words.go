@@ -61,7 +61,7 @@ func eventOf(e models.ChangeRequestEvent) string {
 	case changes.EventApplied:
 		return "applied it"
 	case changes.EventSkipped:
-		return "passed over a time that nothing ran at"
+		return "passed over a time"
 	case changes.EventFailed:
 		return "could not apply it, so it is a draft again"
 	}

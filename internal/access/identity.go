@@ -33,14 +33,18 @@ func NewFlow() Flow { return Flow{newSecret(), newSecret(), newSecret()} }
 type Identity struct {
 	Issuer, Subject string
 	Email           string
-	Verified        bool // the provider says that the address is the person's own
+	Verified        *bool // whether the provider says that the address is the person's own; nil: it does not say
 	Name            string
 	Groups          []string
 }
 
 var (
-	// ErrUnverified says that a provider does not vouch for the e-mail address.
-	ErrUnverified = errors.New("the provider does not say that the e-mail address is verified")
+	// ErrNoEmail says that a provider gives no e-mail address.
+	ErrNoEmail = errors.New("the provider gives no e-mail address")
+	// ErrUnverified says that by a provider's word the e-mail address is not verified.
+	ErrUnverified = errors.New("the provider says that the e-mail address is not verified")
+	// ErrNotVouched says that a provider is silent about whether the e-mail address is verified.
+	ErrNotVouched = errors.New("the provider does not say whether the e-mail address is verified")
 	// ErrNotLinked says that an account with the e-mail address exists, which was not invited and is not linked.
 	ErrNotLinked = errors.New("there is an account with this e-mail address, which signs in with a password")
 	// ErrDisabled says that the account is disabled.
@@ -48,14 +52,14 @@ var (
 )
 
 // SignInWith signs somebody in whom the provider knows. An account is found by issuer and subject alone, which never
-// pass to somebody else; only one that was invited by the verified e-mail address, and that nobody has used yet, is
-// linked with them. Who has no account gets one.
-func (a *Accounts) SignInWith(ctx context.Context, who Identity, client Client) (in SignedIn, err error) {
+// pass to somebody else, whatever the provider says of their address by then; only one that was invited by the verified
+// e-mail address, and that nobody has used yet, is linked with them. Who has no account gets one, with that address.
+//
+// It also gives the address of the account, as soon as it is known: the provider's may be another, and somebody else's.
+func (a *Accounts) SignInWith(ctx context.Context, who Identity, client Client) (in SignedIn, email string, err error) {
+	email = who.Email
 	if who.Issuer == "" || who.Subject == "" {
-		return SignedIn{}, errors.New("the provider did not say who signed in")
-	}
-	if !who.Verified || CheckEmail(who.Email) != "" {
-		return SignedIn{}, ErrUnverified
+		return SignedIn{}, email, errors.New("the provider did not say who signed in")
 	}
 	err = a.store.Write(ctx, func(tx *models.Tx) error {
 		row, err := tx.AccountByIdentity(ctx, who.Issuer, who.Subject)
@@ -65,6 +69,7 @@ func (a *Accounts) SignInWith(ctx context.Context, who Identity, client Client) 
 		if err != nil {
 			return err
 		}
+		email = row.Email
 		if row.Disabled {
 			return ErrDisabled
 		}
@@ -83,11 +88,28 @@ func (a *Accounts) SignInWith(ctx context.Context, who Identity, client Client) 
 		in, err = a.enter(ctx, tx, row.ID, client, known)
 		return err
 	})
-	return in, err
+	return in, email, err
 }
 
-// adopt links an identity with the account that was invited for it, or makes one.
+// vouched refuses an address that the provider does not say to be the person's own.
+func (who Identity) vouched() error {
+	switch {
+	case CheckEmail(who.Email) != "":
+		return ErrNoEmail
+	case who.Verified == nil:
+		return ErrNotVouched
+	case !*who.Verified:
+		return ErrUnverified
+	}
+	return nil
+}
+
+// adopt links an identity with the account that was invited for it, or makes one. Here alone an address says who somebody
+// is, so nothing is looked up by one that anybody could have claimed.
 func (a *Accounts) adopt(ctx context.Context, tx *models.Tx, who Identity) (models.Account, error) {
+	if err := who.vouched(); err != nil {
+		return models.Account{}, err
+	}
 	row, err := tx.AccountByEmail(ctx, emailKey(who.Email))
 	switch {
 	case err == nil:

@@ -125,7 +125,10 @@ func (p *Provider) identity(id *oidc.IDToken) (access.Identity, error) {
 	who := access.Identity{Issuer: id.Issuer, Subject: id.Subject}
 	read := func(name string, into any) { _ = json.Unmarshal(claims[name], into) } // what has another type is as if it were not there
 	read("email", &who.Email)
-	read("email_verified", &who.Verified)
+	var verified *bool
+	if json.Unmarshal(claims["email_verified"], &verified) == nil { // "true", as a text, is not said so either
+		who.Verified = verified
+	}
 	read("name", &who.Name)
 	read(p.config.GroupsClaim, &who.Groups)
 	return who, nil
