@@ -22,7 +22,7 @@ const pinAge = 24 * time.Hour
 
 func (j *storeJar) pin(r *http.Request) (pin, bool) { return decodePin(j.get(r, j.pinName)) }
 
-func (j *storeJar) visitor(r *http.Request) (visitor, bool) {
+func (j *storeJar) visitor(r *http.Request, _ time.Time) (visitor, bool) {
 	return decodeVisitor(j.get(r, j.visitorName))
 }
 
