@@ -7,7 +7,8 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good.
+// storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good, if the
+// store lets them.
 type storeJar struct {
 	store                            sessions.Store
 	pinName, visitorName, workedName string

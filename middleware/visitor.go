@@ -22,7 +22,8 @@ const visitorRenewal = 7 * 24 * time.Hour
 // renewalIn is the age at which a store's visitors are written anew. A store that forgets earlier than browsers do, or
 // does not say when, hears of them as often as of pins, so that what it remembers counts from a visitor's last minutes;
 // and more often yet, down to each page, where it forgets about as quickly as a pin turns. Nothing can be done for
-// somebody who is away for longer than the store remembers, or where a store forgets within minutes and does not say so.
+// somebody who is away for longer than the store remembers, or only keeps a page open that asks less often; nor where a
+// store forgets within minutes and does not say so.
 func renewalIn(store sessions.Store) time.Duration {
 	switch memory := memoryOf(store); {
 	case memory >= visitorAge:
