@@ -136,7 +136,7 @@ func (r *request) refresh(c *gin.Context) {
 	tag := string(append(appendTag([]byte{'"'}, encoded), '"'))
 	h.Set("ETag", tag)
 	h.Set("Refresh-In", string(appendSeconds(nil, r.remaining())))
-	r.writeCookies(h)
+	r.writeCookies(h, true)
 	if matches(c.Request.Header["If-None-Match"], tag) {
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()

@@ -66,7 +66,7 @@ func FuzzCookie(f *testing.F) {
 		if p, ok := j.pin(r); ok && (p != good || !strings.Contains(text, signedPin)) {
 			t.Errorf("%q counts as the pin %v", text, p)
 		}
-		if v, ok := j.visitor(r); ok && (v.id != known.id || !strings.Contains(text, signedVisitor)) {
+		if v, ok := j.visitor(r, known.since); ok && (v.id != known.id || !strings.Contains(text, signedVisitor)) {
 			t.Errorf("%q counts as the visitor %v", text, v)
 		}
 		if p, ok := forms.open(text, time.Unix(1_780_000_001, 0)); ok && (p != good || text != token) {

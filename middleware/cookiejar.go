@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
 )
 
 const (
@@ -28,6 +29,7 @@ type cookieJar struct {
 	secure                           bool
 	pinAttributes, visitorAttributes string
 
+	believed time.Duration // how old a visitor may be that the memo still speaks for
 	pins     *memo[pin]
 	visitors *memo[visitor]
 	latest   atomic.Pointer[pinCookie]
@@ -43,8 +45,22 @@ func (j *cookieJar) pin(r *http.Request) (pin, bool) {
 	return read(r, j.pinName, j.codecs, j.pins, decodePin)
 }
 
-func (j *cookieJar) visitor(r *http.Request) (visitor, bool) {
-	return read(r, j.visitorName, j.codecs, j.visitors, decodeVisitor)
+// visitor asks the codecs again about one who is old. The memo knows no age, and an instance that goes by it would take
+// for known whom all others have forgotten.
+func (j *cookieJar) visitor(r *http.Request, now time.Time) (visitor, bool) {
+	v, ok := read(r, j.visitorName, j.codecs, j.visitors, decodeVisitor)
+	if ok && now.Sub(v.since) >= j.believed {
+		return read(r, j.visitorName, j.codecs, nil, decodeVisitor)
+	}
+	return v, ok
+}
+
+// believedIn is the age from which a store may have forgotten a visitor: they should have been written anew by then.
+func believedIn(store sessions.Store) time.Duration {
+	if memory := memoryOf(store); memory >= visitorAge {
+		return memory
+	}
+	return renewalIn(store)
 }
 
 // read gives what the first good cookie of a name says. There may be others: whoever controls a neighbouring
@@ -116,16 +132,7 @@ func (j *cookieJar) saveVisitor(w http.ResponseWriter, _ *http.Request, v visito
 
 // worked decodes anew each time: few sessions have the cookie, and none for long.
 func (j *cookieJar) worked(r *http.Request) (worked, bool) {
-	tries := 0
-	for value := range cookiesOf(r, j.workedName) {
-		if tries++; tries > maxTries {
-			break
-		}
-		if was, ok := decodeWorked(open(j.codecs, j.workedName, value)); ok {
-			return was, true
-		}
-	}
-	return worked{}, false
+	return read(r, j.workedName, j.codecs, nil, decodeWorked)
 }
 
 func (j *cookieJar) saveWorked(w http.ResponseWriter, _ *http.Request, was worked, age time.Duration) error {

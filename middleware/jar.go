@@ -12,7 +12,7 @@ import (
 // one, and no error page.
 type jar interface {
 	pin(*http.Request) (pin, bool)
-	visitor(*http.Request) (visitor, bool)
+	visitor(r *http.Request, now time.Time) (visitor, bool)
 	savePin(http.ResponseWriter, *http.Request, pin) error
 	saveVisitor(http.ResponseWriter, *http.Request, visitor) error
 
@@ -83,6 +83,7 @@ func newJar(config Config) (jar, signer, error) {
 		secure:            config.Secure,
 		pinAttributes:     attributes(pinName, config.Secure, 0),
 		visitorAttributes: attributes(visitorName, config.Secure, visitorAge),
+		believed:          believedIn(store),
 		pins:              newMemo[pin](maxPins),
 		visitors:          newMemo[visitor](maxVisitors),
 	}, forms, err

@@ -12,11 +12,12 @@ import (
 	"github.com/toprent/flags/middleware"
 )
 
-// eachJar runs a test with signed cookies, and with a store that keeps sessions on the server.
+// eachJar runs a test with signed cookies, and with a store that keeps sessions on the server. Both remember for good.
 func eachJar(t *testing.T, test func(t *testing.T, sessions func(*middleware.Config))) {
 	t.Run("signed cookies", func(t *testing.T) { test(t, func(*middleware.Config) {}) })
 	t.Run("sessions on the server", func(t *testing.T) {
 		store := sessions.NewFilesystemStore(t.TempDir(), testKey)
+		store.MaxAge(400 * 24 * 60 * 60)
 		test(t, func(c *middleware.Config) { c.Sessions = store })
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
@@ -27,7 +28,9 @@ type Config struct {
 	Flags *service.FeatureFlagService
 
 	// Sessions keeps the pin and the visitor's id, each in a session of its own. Required; NewCookieStore makes one
-	// of signed cookies.
+	// of signed cookies, which lets browsers keep the id for 400 days. With another store its MaxAge, as it is when New is
+	// called, is how long an anonymous visitor who is away is remembered; while they browse they are written again every
+	// few minutes. A store that forgets within ten minutes and is none of gorilla's own may forget them as they browse.
 	Sessions sessions.Store
 
 	// Subject says who is asking: user, tenant, plan, add-ons and attributes, from what the host's own sign-in knows
@@ -101,9 +104,10 @@ const ClientCSPHash = assets.ClientCSPHash
 // middleware is a checked Config.
 type middleware struct {
 	Config
-	jar   jar
-	forms signer
-	log   *slog.Logger
+	jar     jar
+	renewal time.Duration // how old a visitor's cookie may become
+	forms   signer
+	log     *slog.Logger
 
 	clientURL  string
 	refreshURL []byte // of the block: RefreshPath in JSON
@@ -132,7 +136,7 @@ func newMiddleware(config Config) (*middleware, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &middleware{Config: config, log: config.Logger}
+	m := &middleware{Config: config, renewal: renewalIn(config.Sessions), log: config.Logger}
 	if m.jar, m.forms, err = newJar(config); err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func (r *request) sendPage(c *gin.Context, status int, p previewPage) {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		r.middleware.log.Error("flags: the page of a preview could not be rendered", "error", err)
 	}
-	r.writeCookies(c.Writer.Header())
+	r.writeCookies(c.Writer.Header(), r.page)
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())
 }
 

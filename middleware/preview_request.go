@@ -98,7 +98,7 @@ func (r *request) previewHeaders(status int, h http.Header, injectable bool) []b
 		r.preview.banner.html = r.bannerHTML()
 		forgetPage(h)
 	}
-	r.writeCookies(h)
+	r.writeCookies(h, r.page)
 	return r.offered
 }
 

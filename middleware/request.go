@@ -23,6 +23,7 @@ type request struct {
 	visitor    string // empty: unknown
 	known      bool   // the request brought the visitor's id
 	newVisitor bool   // the cookie is to be written
+	oldVisitor bool   // it is to be written anew with the next response that is one person's anyway
 
 	evaluate  sync.Once
 	evaluated atomic.Bool // subject and values are there
@@ -60,11 +61,11 @@ func (m *middleware) newRequest(c *gin.Context) *request {
 
 // findVisitor reads the visitor's id. A page without one mints it.
 func (r *request) findVisitor(now time.Time) {
-	v, ok := r.middleware.jar.visitor(r.context.Request)
+	v, ok := r.middleware.jar.visitor(r.context.Request, now)
 	switch {
 	case ok:
 		r.visitor, r.known = v.id, true
-		r.newVisitor = r.page && v.isOld(now)
+		r.oldVisitor = now.Sub(v.since) >= r.middleware.renewal
 	case r.page:
 		r.visitor, r.newVisitor = newVisitorID(), true
 	}
@@ -155,7 +156,7 @@ func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []by
 		r.offered = r.block(h)
 		private(h)
 	}
-	if r.writeCookies(h) {
+	if r.writeCookies(h, r.page && (r.placed || injectable)) {
 		private(h)
 	}
 	return r.offered
@@ -171,8 +172,9 @@ func (r *request) claim(h http.Header) {
 	private(h)
 }
 
-// writeCookies adds what has changed, once, and reports whether it did.
-func (r *request) writeCookies(h http.Header) (wrote bool) {
+// writeCookies adds what has changed, once, and reports whether it did. Only a response that may write and is one
+// person's already renews a visitor who is old, or one that gets another cookie: for this alone, none is kept from caches.
+func (r *request) writeCookies(h http.Header, renews bool) (wrote bool) {
 	m, to := r.middleware, headerOnly{h}
 	if r.newPin && m.Flags.Newest().Revision() == r.pinned.id { // else a quicker page may have pinned what is newer
 		r.newPin, wrote = false, true
@@ -185,8 +187,8 @@ func (r *request) writeCookies(h http.Header) (wrote bool) {
 		r.endPreview, wrote = false, true
 		m.dropPreview(h)
 	}
-	if r.newVisitor {
-		r.newVisitor, wrote = false, true
+	if r.newVisitor || r.oldVisitor && (renews || wrote) {
+		r.newVisitor, r.oldVisitor, wrote = false, false, true
 		if err := m.jar.saveVisitor(to, r.context.Request, visitor{r.visitor, m.Flags.Now()}); err != nil {
 			m.log.Error("flags: the visitor's id could not be saved, so the next page mints another", "error", err)
 		} else if m.Directory != nil && !r.known {

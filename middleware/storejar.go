@@ -7,7 +7,8 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good.
+// storeJar keeps both in any store of sessions, one session each: the pin for a day, the visitor for good, if the
+// store lets them.
 type storeJar struct {
 	store                            sessions.Store
 	pinName, visitorName, workedName string
@@ -22,7 +23,7 @@ const pinAge = 24 * time.Hour
 
 func (j *storeJar) pin(r *http.Request) (pin, bool) { return decodePin(j.get(r, j.pinName)) }
 
-func (j *storeJar) visitor(r *http.Request) (visitor, bool) {
+func (j *storeJar) visitor(r *http.Request, _ time.Time) (visitor, bool) {
 	return decodeVisitor(j.get(r, j.visitorName))
 }
 
