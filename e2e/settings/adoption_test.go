@@ -218,6 +218,27 @@ func TestAdoptionIsCountedAgainAfterAnHourOrWhenACountCameToNothing(t *testing.T
 	})
 }
 
+// Whoever comes first need not wait for an hour because nobody was there when it was counted.
+func TestACountOfNobodyIsMadeAgainSoon(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := adopting(t, store, 0)
+		for range 2 {
+			if did, err := surveys(site).Count(t.Context(), "development"); err != nil || did {
+				t.Errorf("nobody was counted: %v, %v", did, err)
+			}
+		}
+		site.As("viewer").Opens("/adoption/development").Sees("Shares were not counted yet")
+		crowd(t, store, 10)
+		untilSeen(t, site, 10)
+		if did, err := surveys(site).Count(t.Context(), "development"); err != nil || !did {
+			t.Errorf("the first who came were not counted: %v, %v", did, err)
+		}
+		if did, err := surveys(site).Count(t.Context(), "development"); err != nil || did {
+			t.Errorf("they were counted again at once: %v, %v", did, err)
+		}
+	})
+}
+
 // told stores events and checks as an instance does.
 func told(t *testing.T, store *models.Store, number int64, checks []models.FeatureFlagCheck, events []models.FeatureFlagEvent) {
 	t.Helper()

@@ -98,15 +98,18 @@ func (j *Job) Count(ctx context.Context, environment string) (counted bool, err 
 	if err != nil {
 		return false, err
 	}
-	if err := j.countExposures(ctx, present, now, before); err != nil {
+	exposed, err := j.countExposures(ctx, present, now, before)
+	if err != nil {
 		return false, err
 	}
-	if len(seen.People)+len(seen.Tenants) > 0 { // shares of nobody are no shares
+	anybody := len(seen.People)+len(seen.Tenants) > 0
+	if anybody { // shares of nobody are no shares
 		if err := newSurvey(present, seen, now).all(ctx, j.store.PutAdoption); err != nil {
 			return false, err
 		}
 	}
-	return true, j.store.ForgetAdoption(ctx, environment, models.Day(now.AddDate(0, 0, -KeepDays)))
+	// Where there was nobody yet, the first who come need not wait for an hour.
+	return anybody || exposed, j.store.ForgetAdoption(ctx, environment, models.Day(now.AddDate(0, 0, -KeepDays)))
 }
 
 // seen is who was seen, once that has been read.
@@ -124,8 +127,8 @@ func (j *Job) seen(ctx context.Context, environment string) (*directory.Snapshot
 	}
 }
 
-// countExposures counts the events of the days that may have more of them since.
-func (j *Job) countExposures(ctx context.Context, environment *catalog.Environment, now, before time.Time) error {
+// countExposures counts the events of the days that may have more of them since, and reports whether there were any.
+func (j *Job) countExposures(ctx context.Context, environment *catalog.Environment, now, before time.Time) (any bool, err error) {
 	since := models.Day(now.AddDate(0, 0, -1))
 	if models.Day(before) != models.Day(now) {
 		since = models.Day(now.AddDate(0, 0, -recount))
@@ -135,14 +138,14 @@ func (j *Job) countExposures(ctx context.Context, environment *catalog.Environme
 	for _, flag := range environment.Flags {
 		of, err := j.store.CountExposures(ctx, environment.Name, flag.Key, since)
 		if err != nil {
-			return err
+			return false, err
 		}
 		rows = append(rows, of...)
 		if err := pace.rest(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return j.store.PutExposureDays(ctx, rows)
+	return len(rows) > 0, j.store.PutExposureDays(ctx, rows)
 }
 
 // Uncounted is the first day whose exposures the last count, which began then, cannot have known all of: a reader counts
