@@ -113,6 +113,8 @@ func compileVariant(key string, t Type, source Variant) (variant, error) {
 	switch t {
 	case Boolean:
 		v.on, ok = decoded.(bool)
+	case JSON:
+		v.on, _ = decoded.(bool)
 	case String:
 		_, ok = decoded.(string)
 	case Number:
@@ -145,11 +147,11 @@ func safeJSON(raw []byte) []byte {
 	return safe.Bytes()
 }
 
-// off finds the variant that a killed, gated or disabled flag serves. A boolean's is false: else a plan that excludes
+// off finds the variant that a killed, gated or disabled flag serves. It is not boolean true: else a plan that excludes
 // the flag would turn it on.
 func (c *flagCompiler) off() variantIndex {
 	v := c.special("off", c.source.Off)
-	if v != noVariant && c.source.Type == Boolean && c.flag.variants[v].on {
+	if v != noVariant && c.flag.variants[v].on {
 		c.report(c.at("off"), "variant %q is true: name one that is false", c.flag.variants[v].name)
 		return noVariant
 	}

@@ -2,6 +2,7 @@ package ruleset_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,12 +178,37 @@ func TestOnIsTrueOnlyForBooleanTrue(t *testing.T) {
 	number := ruleset.Flag{Key: "number", Kind: ruleset.Release, Type: ruleset.Number, Salt: "s", Enabled: true,
 		Variants: []ruleset.Variant{{Name: "one", Value: json.RawMessage("1")}}, Off: "one", Otherwise: "one", Default: "one"}
 	object := ruleset.Flag{Key: "json", Kind: ruleset.Release, Type: ruleset.JSON, Salt: "s", Enabled: true,
-		Variants: []ruleset.Variant{{Name: "yes", Value: json.RawMessage("true")}}, Off: "yes", Otherwise: "yes", Default: "yes"}
-	v := sound(t, define(text("text", []string{"true"}), number, object, boolean("bool", serve("on")))).Evaluate(ruleset.Subject{}, noon)
-	for key, want := range map[string]bool{"text": false, "number": false, "json": false, "bool": true, "none": false} {
-		if v.On(key) != want {
+		Variants: []ruleset.Variant{{Name: "no", Value: json.RawMessage("null")}, {Name: "yes", Value: json.RawMessage("true")}, {Name: "one", Value: json.RawMessage(`{"on":true}`)}},
+		Off:      "no", Otherwise: "yes", Default: "no"}
+	other := object
+	other.Key, other.Otherwise = "object", "one"
+	all := define(text("text", []string{"true"}), number, object, other, boolean("bool", serve("on")))
+	for i := range all.Flags {
+		all.Flags[i].ClientVisible = true
+	}
+	v := sound(t, all).Evaluate(ruleset.Subject{}, noon)
+	for key, want := range map[string]bool{"text": false, "number": false, "json": true, "object": false, "bool": true, "none": false} {
+		if v.On(key) != want || v.Bool(key, false) != want {
 			t.Errorf("On(%q) is %v", key, !want)
 		}
+	}
+	// A browser takes what is true in the JSON for on, and so does the server.
+	var inBrowser map[string]any
+	if err := json.Unmarshal(v.JSON(), &inBrowser); err != nil {
+		t.Fatal(err)
+	}
+	var on []string
+	for key, value := range inBrowser {
+		if value == true {
+			on = append(on, key)
+		}
+	}
+	if slices.Sort(on); !slices.Equal(on, v.Enabled()) {
+		t.Errorf("%v are on in browsers, and %v on the server", on, v.Enabled())
+	}
+	object.Off = "yes"
+	if _, err := ruleset.Compile(ruleset.ID{}, define(object), nil); err == nil || !strings.Contains(err.Error(), `variant "yes" is true: name one that is false`) {
+		t.Errorf("a plan that excludes a flag may turn it on: %v", err)
 	}
 }
 

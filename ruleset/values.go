@@ -57,10 +57,10 @@ type Detail struct {
 	Gated      bool   `json:"-"`                    // who gets it depends on the plan
 }
 
-// On reports whether a flag is boolean true. An unknown flag is not.
+// On reports whether a flag is boolean true, as the true of a JSON flag is. An unknown flag is not.
 func (v Values) On(key string) bool { return v.Bool(key, false) }
 
-// Bool gives a boolean value, or the fallback for an unknown flag or one of another type. Where there are rules, a
+// Bool gives a boolean value, or the fallback for an unknown flag or a value of another type. Where there are rules, a
 // fallback never beats a kill, nor a plan that excludes the key.
 func (v Values) Bool(key string, fallback bool) bool {
 	n, c := v.check(key)
@@ -68,6 +68,11 @@ func (v Values) Bool(key string, fallback bool) bool {
 		return fallback && v.mayFallBack(key)
 	}
 	if n.flag.source.Type != Boolean || c.variant == noVariant {
+		if c.variant != noVariant {
+			if b, ok := n.flag.variants[c.variant].value.(bool); ok { // of a JSON flag, which browsers cannot tell from a boolean one
+				return b
+			}
+		}
 		return fallback && n.flag.gate == nil && n.guard == nil && c.reason != Killed
 	}
 	return c.bits&bitOn != 0

@@ -37,7 +37,12 @@ type listPage struct {
 }
 
 // Why says why a gate did what it did.
-func (listPage) Why(e models.FeatureFlagEvent) string { return why(e.Reason) }
+func (listPage) Why(e models.FeatureFlagEvent) string {
+	if e.Kind == models.EventGranted && e.Reason == ruleset.NothingMatched.String() {
+		return "On for all whom no rule names"
+	}
+	return why(e.Reason)
+}
 
 func list(c *shell.Context) error {
 	page, err := c.Page("Access to premium features", "usage")

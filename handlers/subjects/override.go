@@ -70,7 +70,7 @@ func overrideFor(flag *catalog.Flag, user, tenant string) *catalog.Override {
 func saveOverride(c *shell.Context) error {
 	head, environment, err := openFlag(c)
 	if err != nil {
-		return unsaved(c, err)
+		return err
 	}
 	form, err := c.Form()
 	if err != nil {

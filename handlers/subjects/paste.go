@@ -42,7 +42,7 @@ func pasteOverrides(c *shell.Context) error {
 func savePasted(c *shell.Context) error {
 	head, environment, err := openFlag(c)
 	if err != nil {
-		return unsaved(c, err)
+		return err
 	}
 	form, err := c.Form()
 	if err != nil {

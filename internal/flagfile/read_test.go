@@ -154,7 +154,7 @@ func TestScalarsMeanWhatTheyLookLike(t *testing.T) {
 		{`2027-05-01`, `"2027-05-01"`}, {`"5"`, `"5"`}, {`'it''s'`, `"it's"`}, {`"\u00e9\U0001F600"`, `"é😀"`}, {`"\ud83d\ude00"`, `"😀"`},
 		{`{z: 1, a: [x, {b: on}]}`, `{"z":1,"a":["x",{"b":"on"}]}`}, {"|\n          two\n          lines\n", `"two\nlines\n"`},
 	} {
-		d := read(t, "f.yaml", flagsFile("    type: json\n    variants:\n      v: "+c.written+"\n    environments:\n      production: {off: v, otherwise: v, default: v}\n"))
+		d := read(t, "f.yaml", flagsFile("    type: json\n    variants:\n      v: "+c.written+"\n      w: 0\n    environments:\n      production: {off: w, otherwise: v, default: v}\n"))
 		if got := string(d.Environments[0].Definition.Flags[0].Variants[0].Value); got != c.want {
 			t.Errorf("%s: %s, want %s", c.written, got, c.want)
 		}

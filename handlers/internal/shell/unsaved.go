@@ -20,7 +20,8 @@ type keptField struct{ Name, Value string }
 
 // Shown reports whether people recognise the field: what they typed, not what the page put there.
 func (f keptField) Shown() bool {
-	return strings.TrimSpace(f.Value) != "" && !strings.HasPrefix(f.Name, "base") && f.Name != "do" && f.Name != "back" && !strings.HasSuffix(f.Name, ".was")
+	own := slices.Contains([]string{"do", "back", "zone", "existing"}, f.Name) || strings.HasPrefix(f.Name, "base") || strings.HasSuffix(f.Name, ".was")
+	return !own && strings.TrimSpace(f.Value) != ""
 }
 
 // Label is the field's name for people.
