@@ -391,9 +391,11 @@ func TestADatabaseThatIsAwayLosesNothingThatWasTyped(t *testing.T) {
 	server.Stop()
 	p := editor.Submits(one, "/overrides/one", "id", "u-1", "variant", "short", "reason", "long thought about").Is(http.StatusServiceUnavailable)
 	kept := editor.Submits(list, "/overrides/paste", "ids", "u-2\nu-3", "variant", "short", "reason", "beta").Is(http.StatusServiceUnavailable)
-	if reason, _ := p.Find("#reason").Attr("value"); reason != "long thought about" {
+	if reason := strings.TrimSpace(p.Find(`textarea[name="reason"]`).Text()); reason != "long thought about" {
 		t.Errorf("the reason that was typed is %q", reason)
 	}
+	p.Sees("This was not saved", "long thought about").Lacks("Zone", "Existing")
+	kept.Sees("u-2", "u-3", "beta")
 	server.Start()
 	editor.Submits(p, "/overrides/one").Is(http.StatusOK).Sees("u-1 now has short")
 	editor.Submits(kept, "/overrides/paste").Is(http.StatusOK).Sees("2 new")
