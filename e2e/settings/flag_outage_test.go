@@ -3,21 +3,10 @@ package settings
 import (
 	"net/http"
 	"testing"
-
-	"github.com/toprent/flags/internal/pgtest"
-	"github.com/toprent/flags/internal/settingstest"
-	"github.com/toprent/flags/models"
 )
 
 func TestNothingThatWasTypedAboutAFlagIsLostWhileTheDatabaseIsDown(t *testing.T) {
-	server := pgtest.Server(t)
-	store, err := models.Open(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store)
-	site.Sample()
+	site, server := sampleOnServer(t)
 	eve := site.As("editor")
 	created, edited := eve.Opens("/new-flag"), eve.Opens("/flags/checkout/edit")
 	set, boolean, disabled := eve.Opens("/flags/checkout/development/settings"), eve.Opens("/flags/new-home/development/settings"), eve.Opens("/flags/new-home/development/disable")

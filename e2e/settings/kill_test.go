@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/toprent/flags/handlers/settings"
-	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 )
@@ -243,14 +242,7 @@ func TestOtherSitesCannotKill(t *testing.T) {
 }
 
 func TestAKillWhileTheDatabaseIsAwayKeepsTheReason(t *testing.T) {
-	server := pgtest.Server(t)
-	store, err := models.Open(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store)
-	site.Sample()
+	site, server := sampleOnServer(t)
 	abe := site.As("approver")
 	server.Stop()
 	var p *settingstest.Page

@@ -10,7 +10,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
-	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/report"
@@ -375,14 +374,7 @@ func TestMonitorsReadTheSameAsJSONWithTheSameRights(t *testing.T) {
 }
 
 func TestWhileTheDatabaseIsDownThePageShowsWhatTheInstanceKnowsAndNoSecrets(t *testing.T) {
-	server := pgtest.Server(t)
-	store, err := models.Open(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store)
-	site.Sample()
+	site, server := sampleOnServer(t)
 	site.Flags.Values(t.Context(), ruleset.Subject{User: "u-1"}).On("new-hone")
 	viewer, admin := site.As("viewer"), site.As("admin")
 	viewer.Opens("/health").Sees("Reachable")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
-	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -378,14 +377,7 @@ func TestWhoBrowsesTheHostIsInTheDirectory(t *testing.T) {
 }
 
 func TestADatabaseThatIsAwayLosesNothingThatWasTyped(t *testing.T) {
-	server := pgtest.Server(t)
-	store, err := models.Open(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store)
-	site.Sample()
+	site, server := sampleOnServer(t)
 	editor := site.As("editor")
 	one, list := editor.Opens("/flags/checkout/development/overrides/one"), editor.Opens("/flags/checkout/development/overrides/paste")
 	server.Stop()

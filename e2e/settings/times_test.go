@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/toprent/flags/internal/pgtest"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
@@ -190,14 +189,7 @@ func TestAChangeIsScheduledInTheZoneThatItsReviewShowed(t *testing.T) {
 }
 
 func TestTheZoneOfAFormOutlastsADatabaseThatIsDown(t *testing.T) {
-	server := pgtest.Server(t)
-	store, err := models.Open(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	site := settingstest.On(t, store)
-	site.Sample()
+	site, server := sampleOnServer(t)
 	ada, typed := site.As("admin"), inTwoDays()
 	forms := slices.DeleteFunc(timedForms(), func(f timedForm) bool {
 		return strings.Contains(f.path, "/production/") || f.name == "a list of overrides" || f.field == "end" || f.field == "announce"

@@ -9,7 +9,9 @@ import (
 	"github.com/toprent/flags/models"
 )
 
-func TestNothingTypedIsLostWhileTheDatabaseIsDownOnAnyPage(t *testing.T) {
+// sampleOnServer is sampleSite on a database server of its own, which the test can stop.
+func sampleOnServer(t *testing.T) (*settingstest.Site, *pgtest.Private) {
+	t.Helper()
 	server := pgtest.Server(t)
 	store, err := models.Open(t.Context(), server.URL())
 	if err != nil {
@@ -18,6 +20,11 @@ func TestNothingTypedIsLostWhileTheDatabaseIsDownOnAnyPage(t *testing.T) {
 	t.Cleanup(func() { _ = store.Close() })
 	site := settingstest.On(t, store)
 	site.Sample()
+	return site, server
+}
+
+func TestNothingTypedIsLostWhileTheDatabaseIsDownOnAnyPage(t *testing.T) {
+	site, server := sampleOnServer(t)
 	ada := site.As("admin")
 	segment, rules := ada.Opens("/segments/development/germany"), ada.Opens("/flags/new-home/development/rules")
 	channel, added := ada.Opens("/alerts/channels/new"), ada.Opens("/new-environment")

@@ -128,7 +128,7 @@ func (j *Job) seen(ctx context.Context, environment string) (*directory.Snapshot
 }
 
 // countExposures counts the events of the days that may have more of them since, and reports whether there were any.
-func (j *Job) countExposures(ctx context.Context, environment *catalog.Environment, now, before time.Time) (any bool, err error) {
+func (j *Job) countExposures(ctx context.Context, environment *catalog.Environment, now, before time.Time) (some bool, err error) {
 	since := models.Day(now.AddDate(0, 0, -1))
 	if models.Day(before) != models.Day(now) {
 		since = models.Day(now.AddDate(0, 0, -recount))
