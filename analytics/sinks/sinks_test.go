@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,13 +177,12 @@ func TestAnEventOfEachVendorIsOnceThereThoughTheAnswerWasLost(t *testing.T) {
 			sink = toMixpanel(t, v, "s3cret")
 		}
 		handler := v.Config.Handler
-		lose := true
+		var lost atomic.Bool
 		v.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !lose {
+			if lost.Swap(true) {
 				handler.ServeHTTP(w, r)
 				return
 			}
-			lose = false
 			handler.ServeHTTP(httptest.NewRecorder(), r) // it takes them
 			panic(http.ErrAbortHandler)                  // and the line breaks
 		})
