@@ -25,7 +25,7 @@ func (m Metric) Event(environment, place string, now time.Time) (models.FeatureF
 		return models.FeatureFlagEvent{}, err
 	}
 	switch {
-	case m.At.After(now.Add(time.Minute)): // clocks differ
+	case m.At.After(now.Add(models.ClocksDiffer)):
 		return models.FeatureFlagEvent{}, fmt.Errorf("%s is of %s, which is in the future", m.Name, m.At.UTC().Format(time.RFC3339))
 	case m.At.Before(now.Add(-maxAge)):
 		return models.FeatureFlagEvent{}, fmt.Errorf("%s is of %s, which is more than 30 days ago", m.Name, m.At.UTC().Format(time.RFC3339))

@@ -24,6 +24,10 @@ func (AnalyticsForgotten) TableName() string { return "analytics_forgotten" }
 // reach the database, is stored as it was.
 const ForgottenFor = 24 * time.Hour
 
+// ClocksDiffer is how far ahead of the database's clock the times of events may be. What is told of somebody with a time up
+// to that much after they were forgotten may have happened before.
+const ClocksDiffer = time.Minute
+
 // Forgotten knows who was forgotten lately.
 type Forgotten []AnalyticsForgotten
 
@@ -35,7 +39,7 @@ func (f Forgotten) Becomes(name string, at Time) (string, bool) {
 
 func (f Forgotten) find(name string, at Time) (AnalyticsForgotten, bool) {
 	for _, row := range f {
-		if name != "" && !at.After(row.At.Time) && row.Mark == mark(row.Mark[:saltLength], name) {
+		if name != "" && !at.After(row.At.Add(ClocksDiffer)) && row.Mark == mark(row.Mark[:saltLength], name) {
 			return row, true
 		}
 	}
