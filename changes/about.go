@@ -72,10 +72,11 @@ func (a *about) put(doc FlagDocument, author string) {
 		salt = rand.Text()
 	}
 	at := models.At(a.now)
-	a.set(models.FeatureFlag{ID: uuid.NewString(), Name: doc.Key, Kind: doc.Kind, Type: doc.Type, Salt: salt,
-		About: a.reviewed(models.About{}, doc, author), Version: 1, CreatedAt: at, UpdatedAt: at})
+	flag = models.FeatureFlag{ID: uuid.NewString(), Name: doc.Key, Kind: doc.Kind, Type: doc.Type, Salt: salt,
+		About: a.reviewed(models.About{}, doc, author), Version: 1, CreatedAt: at, UpdatedAt: at}
+	a.set(flag)
 	a.added[doc.Key] = true
-	a.lines = append(a.lines, Item{Kind: ItemFlag, Key: doc.Key}.String()+": new")
+	a.lines = append(a.lines, describeNew(flag))
 }
 
 func (a *about) change(flag models.FeatureFlag, doc FlagDocument, author string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 // describe says what the change makes different, in plain words, one line each.
@@ -68,52 +69,55 @@ func (l *lines) differs(differences []string) {
 	}
 }
 
-// cameOrWent adds a line if the item is new or removed, and reports whether it did.
-func cameOrWent[K comparable, R any](l *lines, t *table[K, R], key K) bool {
-	_, existed := t.live[key]
-	switch {
-	case t.next[key] == nil:
+// compared says what becomes of an item: that it is removed, what it is if it is new, or what is different.
+func compared[K comparable, R any](item Item, t *table[K, R], key K, isNew func(R) []string, differ func(was, is R) []string) []string {
+	l := lines{item: item.String()}
+	was, existed := t.live[key]
+	switch is := t.next[key]; {
+	case is == nil:
 		l.add("removed")
 	case !existed:
-		l.add("new")
+		l.differs(isNew(*is))
 	default:
-		return false
+		l.differs(differ(was, *is))
 	}
-	return true
+	return l.all
 }
 
 func describeFlag(item Item, t *table[string, models.FeatureFlagEnvironment], key string, about *about) []string {
-	l := lines{item: item.String()}
-	named := models.FeatureFlag{Name: key}
-	if _, existed := t.live[key]; !existed && t.next[key] != nil {
-		l.differs(words.NewFlag(t.next[key].Flag(named), time.UTC))
-		return l.all
+	flag := func(row models.FeatureFlagEnvironment) ruleset.Flag {
+		shared := about.byID[row.FeatureID] // a migration is told of in its own words
+		return row.Flag(models.FeatureFlag{Name: key, Kind: shared.Kind, Type: shared.Type})
 	}
-	if cameOrWent(&l, t, key) {
-		return l.all
-	}
-	flag := about.byID[t.live[key].FeatureID] // a migration is told of in its own words
-	named.Kind, named.Type = flag.Kind, flag.Type
-	l.differs(words.FlagDiff(t.live[key].Flag(named), t.next[key].Flag(named), time.UTC))
-	return l.all
+	return compared(item, t, key,
+		func(is models.FeatureFlagEnvironment) []string { return words.NewFlag(flag(is), time.UTC) },
+		func(was, is models.FeatureFlagEnvironment) []string {
+			return words.FlagDiff(flag(was), flag(is), time.UTC)
+		})
 }
 
 func describeSegment(item Item, t *table[string, models.Segment], key string) []string {
-	l := lines{item: item.String()}
-	if cameOrWent(&l, t, key) {
-		return l.all
-	}
-	l.differs(words.SegmentDiff(t.live[key].Segment(), t.next[key].Segment(), time.UTC))
-	return l.all
+	return compared(item, t, key,
+		func(is models.Segment) []string { return words.NewSegment(is.Segment(), time.UTC) },
+		func(was, is models.Segment) []string {
+			return words.SegmentDiff(was.Segment(), is.Segment(), time.UTC)
+		})
 }
 
 func describePlan(item Item, t *table[string, models.Plan], key string) []string {
-	l := lines{item: item.String()}
-	if cameOrWent(&l, t, key) {
-		return l.all
-	}
-	l.differs(words.PlanDiff(t.live[key].Plan(), t.next[key].Plan()))
-	return l.all
+	return compared(item, t, key,
+		func(is models.Plan) []string { return words.NewPlan(is.Plan()) },
+		func(was, is models.Plan) []string { return words.PlanDiff(was.Plan(), is.Plan()) })
+}
+
+func describeOverride(t *table[overrideKey, models.FeatureFlagOverride], key overrideKey) []string {
+	return compared(key.item(), t, key,
+		func(is models.FeatureFlagOverride) []string {
+			return words.NewOverride(is.Override(key.flag), time.UTC)
+		},
+		func(was, is models.FeatureFlagOverride) []string {
+			return words.OverrideDiff(was.Override(key.flag), is.Override(key.flag), time.UTC)
+		})
 }
 
 func names(keys []string) string {
@@ -123,28 +127,23 @@ func names(keys []string) string {
 	return strings.Join(keys, ", ")
 }
 
-func describeOverride(t *table[overrideKey, models.FeatureFlagOverride], key overrideKey) []string {
-	l := lines{item: key.item().String()}
-	next := t.next[key]
-	was, existed := t.live[key]
-	if next == nil {
-		l.add("removed")
-		return l.all
-	}
-	is := next.Override(key.flag)
-	if !existed {
-		l.add("new, %s", is.Variant)
-		return l.all
-	}
-	l.differs(words.OverrideDiff(was.Override(key.flag), is, time.UTC))
-	return l.all
-}
-
 func moment(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// describeNew says what a new flag is in all environments.
+func describeNew(flag models.FeatureFlag) string {
+	line := fmt.Sprintf("%s: made, a %s %s flag", Item{Kind: ItemFlag, Key: flag.Name}, flag.Type, flag.Kind)
+	if flag.Owner != "" {
+		line += fmt.Sprintf(" of %q", flag.Owner)
+	}
+	if removal := flag.PlannedRemoval.Optional(); removal != nil {
+		line += ", planned removal " + moment(removal)
+	}
+	return line
 }
 
 // describeAbout says what becomes different in what environments share about a flag.

@@ -43,10 +43,7 @@ func (h *History) Items(ctx context.Context, environment string, revision int64,
 func (c ItemChange) Lines(zone *time.Location) []string {
 	switch {
 	case c.Was == nil:
-		if flag, ok := c.Is.(ruleset.Flag); ok {
-			return words.NewFlag(flag, zone)
-		}
-		return []string{"new"}
+		return newItem(c.Is, zone)
 	case c.Is == nil:
 		return []string{"removed"}
 	}
@@ -61,4 +58,18 @@ func (c ItemChange) Lines(zone *time.Location) []string {
 		return words.OverrideDiff(c.Was.(ruleset.Override), is, zone)
 	}
 	return nil
+}
+
+func newItem(item any, zone *time.Location) []string {
+	switch is := item.(type) {
+	case ruleset.Flag:
+		return words.NewFlag(is, zone)
+	case ruleset.Segment:
+		return words.NewSegment(is, zone)
+	case ruleset.Plan:
+		return words.NewPlan(is)
+	case ruleset.Override:
+		return words.NewOverride(is, zone)
+	}
+	return []string{"new"}
 }

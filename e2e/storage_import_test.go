@@ -149,9 +149,9 @@ var importCases = map[string]func(*testing.T, *storage){
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantEqual(t, "flags", dry.Flags, []string{`flag "reports": owner "bob", was "ann"`, `flag "new": new`})
+		wantEqual(t, "flags", dry.Flags, []string{`flag "reports": owner "bob", was "ann"`, `flag "new": made, a boolean release flag`})
 		wantEqual(t, "staging", dry.Environments[0].Changes, []string(nil))
-		wantEqual(t, "production", dry.Environments[1].Changes, []string{`plan "pro": rank 20, was 10`, `flag "new": new`,
+		wantEqual(t, "production", dry.Environments[1].Changes, []string{`plan "pro": rank 20, was 10`, `flag "new": new, disabled: off for everybody but those with an override`,
 			`flag "reports": enabled yes, was no`, `override of flag "reports" for user "u-1": variant "on", was "off"`})
 		wantEqual(t, "what is stored", s.exports(), before)
 

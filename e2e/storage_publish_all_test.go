@@ -39,8 +39,8 @@ var publishAllCases = map[string]func(*testing.T, *storage){
 			}
 		}
 		wantEqual(t, "revisions of production, development and staging", []int64{published[0].Number, published[1].Number, published[2].Number}, []int64{2, 1, 1})
-		wantEqual(t, "what is told of the first", published[0].Changes, []string{`flag "a": new`, `flag "a": new`})
-		wantEqual(t, "what is told of the second", published[1].Changes, []string{`flag "a": new`})
+		wantEqual(t, "what is told of the first", published[0].Changes, []string{`flag "a": made, a boolean release flag`, `flag "a": new, on for everybody`})
+		wantEqual(t, "what is told of the second", published[1].Changes, []string{`flag "a": new, on for everybody`})
 		wantEqual(t, "flags", s.count("feature_flags"), 2)
 	},
 	"a mistake in one environment changes none, and those of all are told": func(t *testing.T, s *storage) {

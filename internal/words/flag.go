@@ -2,8 +2,9 @@ package words
 
 import (
 	"fmt"
-	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/toprent/flags/ruleset"
 )
@@ -149,4 +150,7 @@ func everybody(rule ruleset.Rule, now time.Time) bool {
 	return p.To >= ruleset.Everyone && (p.From >= ruleset.Everyone || p.End != nil && !now.Before(*p.End))
 }
 
-func lower(phrase string) string { return strings.ToLower(phrase[:1]) + phrase[1:] }
+func lower(phrase string) string {
+	first, size := utf8.DecodeRuneInString(phrase)
+	return string(unicode.ToLower(first)) + phrase[size:]
+}

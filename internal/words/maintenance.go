@@ -44,20 +44,6 @@ func Maintenance(m ruleset.Maintenance, zone *time.Location) string {
 	return b.String()
 }
 
-// NewFlag says that a flag is new, and of the maintenance flag what that closes.
-func NewFlag(is ruleset.Flag, zone *time.Location) []string {
-	said := []string{"new"}
-	if is.Key != ruleset.MaintenanceKey || len(is.Rules) == 0 {
-		return said
-	}
-	for _, v := range is.Variants {
-		if m, err := ruleset.ParseMaintenance(v.Value); err == nil && m.On && v.Name == is.Rules[0].Serve {
-			said = append(said, Maintenance(m, zone)+", for "+who(is.Rules[0].When, zone))
-		}
-	}
-	return said
-}
-
 // variantValue is a variant's value in a line: of the maintenance flag in words, of others as it is written.
 func (d *differ) variantValue(v ruleset.Variant) string {
 	if d.key == ruleset.MaintenanceKey {
