@@ -64,9 +64,10 @@ func (p *paces) wrote(during *pace, client int, begun time.Time) {
 	during.by[client]++
 }
 
-// watch notes when the machine stalls, until ctx is done: then somebody who sleeps for a moment wakes much too late.
+// watch notes when the machine stalls or is too busy with others, until ctx is done: then somebody who sleeps for a moment wakes
+// much too late.
 func (p *paces) watch(ctx context.Context) {
-	const moment, much = 10 * time.Millisecond, 100 * time.Millisecond
+	const moment, much = 10 * time.Millisecond, 20 * time.Millisecond
 	for ctx.Err() == nil {
 		begun := time.Now()
 		time.Sleep(moment)
@@ -122,9 +123,11 @@ func (p *paces) keepTo(t *testing.T, reads, writes time.Duration) {
 			}
 		}
 	}
+	var all, longest time.Duration
 	for _, stall := range p.stalls {
-		t.Logf("the machine stalled for %s", stall.took.Round(time.Millisecond))
+		all, longest = all+stall.took, max(longest, stall.took)
 	}
+	t.Logf("the machine stalled %d times, for %s together, %s at most", len(p.stalls), all.Round(time.Millisecond), longest.Round(time.Millisecond))
 }
 
 // inShort is how many there were, the median, the 99th of a hundred, and the last.
