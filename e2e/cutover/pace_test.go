@@ -64,10 +64,10 @@ func (p *paces) wrote(during *pace, client int, begun time.Time) {
 	during.by[client]++
 }
 
-// watch notes when the machine stalls or is too busy with others, until ctx is done: then somebody who sleeps for a moment wakes
+// watch notes when the machine stalls for long, until ctx is done: then somebody who sleeps for a moment wakes
 // much too late.
 func (p *paces) watch(ctx context.Context) {
-	const moment, much = 10 * time.Millisecond, 20 * time.Millisecond
+	const moment, much = 10 * time.Millisecond, 250 * time.Millisecond
 	for ctx.Err() == nil {
 		begun := time.Now()
 		time.Sleep(moment)
