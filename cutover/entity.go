@@ -46,6 +46,10 @@ type Config[Q, R, C, V any] struct {
 	// write that takes longer is repaired later. Defaults to 2 seconds.
 	Timeout time.Duration
 
+	// Patience is how long a call waits, at most, for what was written to the side that was the authority before; that side
+	// may take half of it to say what it has marked. It is never longer than Timeout. Defaults to half a second.
+	Patience time.Duration
+
 	// JournalTimeout is how long announcing a write may take. Then the write goes to the authority alone, and its row is
 	// marked. Defaults to 1 second.
 	JournalTimeout time.Duration
@@ -94,6 +98,7 @@ func NewEntity[Q, R, C, V any](config Config[Q, R, C, V], stages Stages) (*Entit
 	config.Sample = orDefault(config.Sample, 1)
 	config.Comparing = orDefault(config.Comparing, 16)
 	config.Timeout = orDefault(config.Timeout, 2*time.Second)
+	config.Patience = min(config.Timeout, orDefault(config.Patience, 500*time.Millisecond))
 	config.JournalTimeout = orDefault(config.JournalTimeout, time.Second)
 	config.Lease = orDefault(config.Lease, 5*time.Second)
 	return &Entity[Q, R, C, V]{config: config, stages: stages, journal: config.Journal, counted: newStats(), compare: make(chan struct{}, config.Comparing)}, nil

@@ -6,18 +6,10 @@ import (
 	"time"
 )
 
-const (
-	// settleLimit is how long a call waits, at most, for what was written to the side that was the authority before.
-	settleLimit = 500 * time.Millisecond
-
-	// lookLimit is how long the side that was the authority before may take to say what it has marked.
-	lookLimit = settleLimit / 2
-)
-
 // settle brings the authority up to date before it is first asked: what was written to the side that was the authority
 // before, and could not be written here, is made up for. So whoever wrote there reads here what they wrote.
 //
-// Only a tenant of whom something waits is kept waiting, for settleLimit at most, and if it was in vain, not again at once. What
+// Only a tenant of whom something waits is kept waiting, for Config.Patience at most, and if it was in vain, not again at once. What
 // cannot be made up for is tried again until it is. Tenants may have different authorities, and each of the two is brought up to
 // date for its own.
 func (e *Entity[Q, R, C, V]) settle(ctx context.Context, p Place, tenant string) {
@@ -81,12 +73,15 @@ func (e *Entity[Q, R, C, V]) isSettled(p Place, authority which) bool {
 // patience is how long a caller waits for the side that is not the authority: no more than half of its time, so that it can
 // still be answered.
 func (e *Entity[Q, R, C, V]) patience(ctx context.Context) time.Duration {
-	limit := min(e.config.Timeout, settleLimit)
+	limit := e.config.Patience
 	if deadline, ok := ctx.Deadline(); ok {
 		return min(limit, time.Until(deadline)/2)
 	}
 	return limit
 }
+
+// lookLimit is how long the side that was the authority before may take to say what it has marked.
+func (e *Entity[Q, R, C, V]) lookLimit() time.Duration { return e.config.Patience / 2 }
 
 // await waits until something is closed, and reports whether it was in time. What is nil is over.
 func await(ctx context.Context, closed <-chan struct{}) bool {
@@ -126,7 +121,7 @@ func (e *Entity[Q, R, C, V]) attempt(s *settler, at attempt, from which) {
 // look finds out of whom a side has something that the other one lacks. What does not answer is taken for having nothing:
 // nobody can wait for it.
 func (e *Entity[Q, R, C, V]) look(ctx context.Context, from which) (l lack) {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	ctx, cancel := context.WithTimeout(ctx, e.lookLimit())
 	defer cancel()
 	if tenants, err := e.journal.waitingTenants(ctx, e.config.Flag, from.String(), manyTenants); err == nil {
 		l.queued = setOf(tenants)
@@ -166,7 +161,7 @@ func (e *Entity[Q, R, C, V]) lookAgain(ctx context.Context, authority which, ten
 	if s.isSilent() {
 		return false
 	}
-	asking, cancel := context.WithTimeout(withoutTransactions{ctx}, lookLimit)
+	asking, cancel := context.WithTimeout(withoutTransactions{ctx}, e.lookLimit())
 	defer cancel()
 	marked, err := e.lookMarked(asking, authority.other())
 	if ctx.Err() == nil {

@@ -51,7 +51,7 @@ func (w *write[Q, R, C, V]) holding(ctx context.Context, do func(held context.Co
 // takenOver waits while the row is marked on both sides, for a moment at most: who wrote the old side last may have taken over
 // the new side's row, and be about to remove its marks.
 func (w *write[Q, R, C, V]) takenOver(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(withoutTransactions{ctx}, min(w.patience(ctx), lookLimit))
+	ctx, cancel := context.WithTimeout(withoutTransactions{ctx}, min(w.patience(ctx), w.lookLimit()))
 	defer cancel()
 	keys := []string{w.intent.Key}
 	for {

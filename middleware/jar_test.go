@@ -88,7 +88,7 @@ func TestWhatIsNoCookieOfOursGetsAFreshOne(t *testing.T) {
 		pin, visitor := ann.cookies["flags-pin"], ann.cookies["flags-visitor"]
 		for name, wrong := range map[string][2]string{
 			"empty":         {"", ""},
-			"corrupt":       {pin[:len(pin)-3] + "xyz", "x" + visitor[1:]},
+			"corrupt":       {pin[:9] + string(flip(pin[9])) + pin[10:], visitor[:9] + string(flip(visitor[9])) + visitor[10:]},
 			"cut":           {pin[:len(pin)/2], visitor[:len(visitor)/2]},
 			"exchanged":     {visitor, pin},
 			"foreign":       {foreign.cookies["flags-pin"], foreign.cookies["flags-visitor"]},

@@ -322,7 +322,7 @@ func TestDrawingAllocatesNothingForASubject(t *testing.T) {
 	rule.When = ptr(is("country", "DE"))
 	d := sound(t, define(boolean("flag", rule))).Drawer("flag", 0)
 	people := crowd(0, 100)
-	if n := testing.AllocsPerRun(20, func() {
+	if n := testing.AllocsPerRun(1000, func() { // so many that what else the process allocates meanwhile does not count
 		for _, s := range people {
 			d.Draw(s, noon)
 		}

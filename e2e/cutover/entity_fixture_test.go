@@ -51,7 +51,8 @@ type database struct {
 	name  string
 	db    *gorm.DB
 	mode  atomic.Int32
-	ended atomic.Int32 // calls that hung to their end
+	ended atomic.Int32                       // calls that hung to their end
+	hung  atomic.Pointer[context.CancelFunc] // once: whoever asked gives up as the side begins to hang
 	calls *trace
 
 	afterCommit atomic.Pointer[func() error]                    // once: what a commit says
@@ -65,6 +66,9 @@ func (d *database) works(ctx context.Context) error {
 	case panics:
 		panic("out of luck")
 	case hangs:
+		if giveUp := d.hung.Swap(nil); giveUp != nil {
+			(*giveUp)()
+		}
 		<-ctx.Done()
 		d.ended.Add(1)
 		return ctx.Err()
@@ -218,6 +222,10 @@ func newWorld(t testing.TB, empty func() *gorm.DB) *world {
 	return w
 }
 
+// leisure is what sides and the journal may take where a test does not say otherwise: so much that a machine which stalls for a
+// moment makes nobody give up on them.
+const leisure = 20 * time.Second
+
 // instance is one more instance that moves the entity.
 func (w *world) instance(with func(c *cutover.Config[string, counter, change, counter])) (*stage, *counters) {
 	w.t.Helper()
@@ -226,7 +234,7 @@ func (w *world) instance(with func(c *cutover.Config[string, counter, change, co
 	config := cutover.Config[string, counter, change, counter]{
 		Flag: "counters", Old: w.old.side(), New: w.new.side(), Journal: w.journal,
 		Key: func(c counter) string { return c.ID }, Tenant: func(c counter) string { return c.Tenant },
-		Timeout: 2 * time.Second, Lease: time.Second, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Timeout: leisure, JournalTimeout: leisure, Patience: leisure, Lease: leisure, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	with(&config)
 	e, err := cutover.NewEntity(config, s)
@@ -286,7 +294,7 @@ func (w *world) side(name string) *database {
 // eventually waits until nothing is left to complain of.
 func eventually(t testing.TB, complaint func() string) {
 	t.Helper()
-	ends := time.Now().Add(30 * time.Second)
+	ends := time.Now().Add(2 * time.Minute)
 	for {
 		why := complaint()
 		if why == "" {

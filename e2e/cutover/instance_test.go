@@ -240,7 +240,7 @@ func (t told) write(entity *stays, out io.Writer) {
 func writeOne(ctx context.Context, entity *stays, instance string, writer, i, keys int) string {
 	key := stayID((writer*7 + i*13) % keys)
 	name := fmt.Sprintf("%s.%d.%d", instance, writer, i)
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // the process may be stopped in between
 	defer cancel()
 	if err := entity.Write(ctx, ruleset.Subject{Tenant: "acme"}, key, added{"acme", name}); err != nil {
 		return fmt.Sprintf("failed %s %s %v", key, name, err)

@@ -91,6 +91,7 @@ func (l *load) begins() (stop func()) {
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work, running sync.WaitGroup
 	l.t.Cleanup(func() { cancel(); work.Wait(); end(); running.Wait() })
+	running.Go(func() { l.paces.watch(serving) })
 	app := l.where
 	app.Old, app.New = l.sides[0].app, l.sides[1].app
 	for n := range 2 {
@@ -136,7 +137,7 @@ func (l *load) writes(entity *stays, n, client int, name string) string {
 	defer cancel()
 	during, begun := l.paces.at(), time.Now()
 	err := entity.Write(ctx, ruleset.Subject{Tenant: tenantOf(n)}, stayID(n), added{tenantOf(n), name})
-	l.paces.wrote(during, client, time.Since(begun))
+	l.paces.wrote(during, client, begun)
 	if err != nil {
 		l.t.Errorf("%s: write after %s: %v", during.when, time.Since(begun), err)
 		return ""
@@ -151,7 +152,7 @@ func (l *load) reads(entity *stays, n int, with string) {
 	defer cancel()
 	during, begun := l.paces.at(), time.Now()
 	rows, err := entity.Read(ctx, ruleset.Subject{Tenant: tenantOf(n)}, query{stayID(n)})
-	l.paces.read(during, time.Since(begun))
+	l.paces.read(during, begun)
 	switch {
 	case err != nil:
 		l.t.Errorf("%s: read after %s: %v", during.when, time.Since(begun), err)

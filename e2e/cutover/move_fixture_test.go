@@ -113,7 +113,7 @@ func (m *move) goes(stage ruleset.Stage, rules ...ruleset.Rule) {
 func (m *move) until(what string, works func() error) {
 	m.t.Helper()
 	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if err = works(); err == nil {
 			return
 		}
@@ -221,7 +221,7 @@ func (m *move) starts(change ...func(*service.Config, *cutover.Options)) *instan
 	entity, err := cutover.Add(c, cutover.Config[string, []guest, renamed, guest]{
 		Flag: "guests", Old: m.side(0, m.old), New: m.side(1, m.fresh),
 		Key: func(g guest) string { return g.ID }, Tenant: func(g guest) string { return g.Tenant },
-		Timeout: time.Second, Lease: time.Second,
+		Timeout: leisure, Lease: leisure,
 	})
 	must(m.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -60,7 +60,7 @@ func TestCopyingWaitsForCallsThatWriteOneSide(t *testing.T) {
 // heardAgain is nil once an instance has told of a read that comes now.
 func (m *move) heardAgain(on *instance) error {
 	before := time.Now()
-	for end := before.Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := before.Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if _, err := on.guests.Read(m.t.Context(), ruleset.Subject{Tenant: "t2"}, "t2"); err != nil {
 			return err
 		}

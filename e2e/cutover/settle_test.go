@@ -81,12 +81,13 @@ func TestASideThatHangsLeavesTheCallerTimeToBeAnswered(t *testing.T) {
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 		must(t, w.old.Mark(t.Context(), "counters", []string{"a"}))
 		next := w.live(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Timeout, c.Patience = 4*time.Second, 4*time.Second
 			c.Old.Get = func(ctx context.Context, _ []string) ([]counter, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // less than settling may take
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // no more than settling may take
 		defer cancel()
 		if c, err := next.Read(ctx, acme, "a"); err != nil || c.N != 1 {
 			t.Errorf("the new authority answered %v, %v while the other side hangs", c, err)
@@ -169,7 +170,7 @@ func TestASideThatHangsHoldsNoRowsOfTheAuthority(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- next.Repair(repairing) }()
 		<-hanging
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), leisure) // the repair goes on until it is ended below
 		defer cancel()
 		if err := next.Write(ctx, acme, "a", change{Add: 1}); err != nil {
 			t.Errorf("a write to the authority failed while the other side hangs: %v", err)
@@ -184,7 +185,7 @@ func TestAJournalThatHangsBetweenDoesNotHoldAWriter(t *testing.T) {
 	must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
 	w.queues("a")
 	_, next := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
-		c.Timeout, c.JournalTimeout = 300*time.Millisecond, 300*time.Millisecond
+		c.Timeout, c.JournalTimeout, c.Lease = 300*time.Millisecond, 300*time.Millisecond, time.Second // which the journal cannot be told to end
 	})
 	lock := w.journalDB.Begin()
 	must(t, lock.Error)
@@ -197,7 +198,7 @@ func TestAJournalThatHangsBetweenDoesNotHoldAWriter(t *testing.T) {
 	select {
 	case err := <-done:
 		must(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the writer waits for the journal")
 	}
 	must(t, lock.Rollback().Error)

@@ -18,7 +18,7 @@ func TestASlowSideHoldsAWriterForNoMoreThanItMayTake(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
 		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
-		const queued, each = 40, 200 * time.Millisecond
+		const queued, each = 100, 200 * time.Millisecond
 		for range queued {
 			w.queues("a")
 		}

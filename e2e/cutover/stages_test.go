@@ -38,6 +38,7 @@ var failures = []struct {
 func TestEachStageReadsTheSidesOfTheTable(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
+		w.stage, w.entity = w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Timeout = 3 * time.Second }) // for sides that hang
 		must(t, w.old.db.Exec("INSERT INTO counters VALUES ('a', 'acme', 1)").Error)
 		must(t, w.new.db.Exec("INSERT INTO counters VALUES ('a', 'acme', 2)").Error)
 		answers := map[string]int64{"old": 1, "new": 2}
@@ -50,10 +51,10 @@ func TestEachStageReadsTheSidesOfTheTable(t *testing.T) {
 			}
 			w.stage.set(cutover.Place{Stage: table[row].stage, Moving: true})
 			ctx, cancel := context.WithCancel(t.Context())
-			if failing == table[row].answer {
-				ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
-			}
 			defer cancel()
+			if how == hangs && failing == table[row].answer {
+				w.side(failing).hung.Store(&cancel)
+			}
 			w.side("new").ended.Store(0)
 			w.side("old").ended.Store(0)
 			c, err := w.entity.Read(ctx, acme, "a")
@@ -102,7 +103,7 @@ func TestEachStageReadsTheSidesOfTheTable(t *testing.T) {
 func TestEachStageWritesTheSidesOfTheTableInItsOrder(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
-		w.stage, w.entity = w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Timeout = 300 * time.Millisecond })
+		w.stage, w.entity = w.instance(func(c *cutover.Config[string, counter, change, counter]) { c.Timeout = 2 * time.Second }) // for sides that hang
 		for _, line := range table {
 			t.Run(line.stage.String(), func(t *testing.T) { writes(t, w, line.stage, line.writes) })
 		}
@@ -113,10 +114,13 @@ func writes(t *testing.T, w *world, stage ruleset.Stage, sides []string) {
 	w.stage.set(cutover.Place{Stage: stage, Moving: true})
 	key := stage.String()
 	var acknowledged int64
-	write := func(timeout time.Duration) (seen []string, err error) {
+	write := func(hangs *database) (seen []string, err error) {
 		w.calls.clear()
-		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
+		if hangs != nil {
+			hangs.hung.Store(&cancel)
+		}
 		if err = w.entity.Write(ctx, acme, key, change{Add: 1}); err == nil {
 			acknowledged++
 		}
@@ -125,13 +129,17 @@ func writes(t *testing.T, w *world, stage ruleset.Stage, sides []string) {
 	for _, failure := range failures {
 		for _, side := range []string{"old", "new"} {
 			eventually(t, func() string { // a side that hung is left alone for a moment
-				if seen, err := write(time.Minute); err != nil || !slices.Equal(seen, sides) {
+				if seen, err := write(nil); err != nil || !slices.Equal(seen, sides) {
 					return fmt.Sprintf("written were %v: %v", seen, err)
 				}
 				return ""
 			})
 			w.side(side).fails(failure.how)
-			seen, err := write(300 * time.Millisecond)
+			var hanging *database // for which nobody but its caller can give up
+			if failure.how == hangs && side == sides[0] {
+				hanging = w.side(side)
+			}
+			seen, err := write(hanging)
 			w.side(side).fails(well)
 			wanted := sides
 			if side == sides[0] {

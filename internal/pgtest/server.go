@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a server may take to start or to stop.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // server is one PostgreSQL in a folder of its own.
 type server struct {

@@ -137,6 +137,9 @@ func (w *world) router(db *gorm.DB, entity cutover.Located, options ...func(*cut
 		New:    w.fresh,
 		Tables: []cutover.Table{{Model: &client{}, Entity: entity}, {Model: &note{}, Entity: entity}},
 		Failed: func(string, error) { w.failed.Add(1) },
+
+		// Where a test does not say otherwise, so much that a machine which stalls for a moment leaves nothing to be repaired.
+		Patience: 20 * time.Second, Handover: 20 * time.Second,
 	}
 	for _, option := range options {
 		option(&router)

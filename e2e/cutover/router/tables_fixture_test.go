@@ -202,7 +202,7 @@ func (m *move) equal() {
 func (m *move) until(what string, works func() error) {
 	m.t.Helper()
 	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if err = works(); err == nil {
 			return
 		}
