@@ -52,6 +52,7 @@ const annsAddress = "ann@toprent.example"
 // privacyCases record people whose ids say who they are.
 var privacyCases = map[string]func(*testing.T, *storage){
 	"ids that look like addresses are stored under one pseudonym each, by all instances": func(t *testing.T, s *storage) {
+		wholeDay(t)
 		s.publishes(newFlag("a"))
 		key := []byte("of all instances")
 		ann := ruleset.Subject{User: annsAddress, Visitor: "browser of " + annsAddress, Tenant: "ann%40toprent.example", Plan: "gold for " + annsAddress}
@@ -169,6 +170,7 @@ var privacyCases = map[string]func(*testing.T, *storage){
 		}
 	},
 	"tables of the next days are made when a recorder begins, and what is too old goes": func(t *testing.T, s *storage) {
+		wholeDay(t)
 		now, err := s.store.Now(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -138,31 +138,42 @@ func TestAKilledProcessLosesAtMostItsLastFlushIntervalAndSaysSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := place(t)
-			store := openSQLiteFile
-			if strings.HasPrefix(at, "postgres:") {
-				store = openURL
+			var at string
+			var r *recording
+			var all, checked int64
+			var died time.Time
+			for attempt := 1; ; attempt++ {
+				at = place(t)
+				open := openSQLiteFile
+				if strings.HasPrefix(at, "postgres:") {
+					open = openURL
+				}
+				r = &recording{t: t, store: open(t, at)}
+				killed := startRecorder(t, at)
+				waitFor(t, "some flushes", func() bool { return r.asks("SELECT coalesce(max(batch), 0) FROM analytics_instances") >= 3 })
+				if code := killed.ends(syscall.SIGKILL); code != -1 {
+					t.Fatalf("it had ended by itself: %d\n%s", code, &killed.said)
+				}
+				var told models.Time
+				if err := sqlOf(t, r.store).QueryRowContext(t.Context(), "SELECT flushed_at FROM analytics_instances").Scan(&told); err != nil {
+					t.Fatal(err)
+				}
+				shown, before := r.asks(exposures), int64(0)
+				checked = r.asks(checksByDay)
+				before, all, died = killed.did(told.Time)
+				t.Logf("%d pages until the last flush, %d are stored, %d at the end, %s later", before, shown, all, died.Sub(told.Time))
+				if shown < before || shown > all+1 || checked < 10*before || checked > 10*(all+1) {
+					t.Errorf("until %s it had shown %d pages, and %d in all; %d exposures and %d checks are stored", told, before, all, shown, checked)
+				}
+				r.has(endedInstances, 0, checksByMinute, checked)
+				if died.Sub(told.Time) <= recordsEvery+2*time.Second { // a flush on a busy machine takes a while
+					break
+				}
+				if attempt == attempts {
+					t.Errorf("the last flush was %s before its death, even at the attempt %d", died.Sub(told.Time), attempt)
+					break
+				}
 			}
-			r := &recording{t: t, store: store(t, at)}
-			killed := startRecorder(t, at)
-			waitFor(t, "some flushes", func() bool { return r.asks("SELECT coalesce(max(batch), 0) FROM analytics_instances") >= 3 })
-			if code := killed.ends(syscall.SIGKILL); code != -1 {
-				t.Fatalf("it had ended by itself: %d\n%s", code, &killed.said)
-			}
-			var told models.Time
-			if err := sqlOf(t, r.store).QueryRowContext(t.Context(), "SELECT flushed_at FROM analytics_instances").Scan(&told); err != nil {
-				t.Fatal(err)
-			}
-			shown, checked := r.asks(exposures), r.asks(checksByDay)
-			before, all, died := killed.did(told.Time)
-			t.Logf("%d pages until the last flush, %d are stored, %d at the end, %s later", before, shown, all, died.Sub(told.Time))
-			if shown < before || shown > all+1 || checked < 10*before || checked > 10*(all+1) {
-				t.Errorf("until %s it had shown %d pages, and %d in all; %d exposures and %d checks are stored", told, before, all, shown, checked)
-			}
-			if lost := died.Sub(told.Time); lost > recordsEvery+2*time.Second { // a flush on a busy machine takes a while
-				t.Errorf("the last flush was %s before its death", lost)
-			}
-			r.has(endedInstances, 0, checksByMinute, checked)
 
 			ended := startRecorder(t, at) // people come again; what is new of them alone counts once more
 			waitFor(t, "a flush", func() bool { return r.asks("SELECT count(*) FROM analytics_instances") == 2 })

@@ -219,6 +219,7 @@ func TestAHiddenTabTellsWhatItReadOnceItIsShown(t *testing.T) {
 	ann.opens(h.URL + "/none")
 	front := chrome.tab()
 	front.opens(h.URL + "/none")
+	ann.comesToSee(`document.hidden`) // before it has the page
 	ann.opens(h.URL + "/script")
 	ann.sees(`document.hidden`)
 	ann.comesToSee(`ticks > 3`) // so that it has had the time

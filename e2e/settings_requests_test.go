@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/ruleset"
@@ -41,10 +42,10 @@ func TestAChangeIsAskedForApprovedAppliedAndRolledBack(t *testing.T) {
 		t.Fatalf("it is revision %d before it is sent", head)
 	}
 
-	// It is sent for a moment that is near, to the second so that the test need not wait for the next minute.
-	eve.runs(`document.querySelector(".later").open = true; document.querySelector("#at").step = 1`)
-	soon := evaluated[string](eve, `(() => { const now = new Date(); return new Date(now - now.getTimezoneOffset() * 60000 + 20000).toISOString().slice(0, 19) })()`)
-	eve.fills("#at", soon)
+	// It is sent for a moment that does not come before the test lets it.
+	eve.runs(`document.querySelector(".later").open = true`)
+	later := evaluated[string](eve, `(() => { const now = new Date(); return new Date(now - now.getTimezoneOffset() * 60000 + 3600000).toISOString().slice(0, 16) })()`)
+	eve.fills("#at", later)
 	eve.follows(`document.querySelector('form[data-review] button[value="at"]').click()`)
 	eve.tells("main", "Change request 1 is sent for review", "it rings all night", "0 of 1", "so somebody else has to approve it")
 	eve.sees(`document.querySelector('form[action$="/approve"]') == null`)
@@ -63,7 +64,8 @@ func TestAChangeIsAskedForApprovedAppliedAndRolledBack(t *testing.T) {
 	}
 	ann.hasTheChat(true)
 
-	// The scheduler applies it, with nobody's help.
+	// Once its time has come, the scheduler applies it, with nobody's help.
+	site.passes(site.request(1), time.Hour)
 	waitFor(t, "the schedule", func() bool { return site.head(prod).Number > first })
 	ann.hasTheChat(false)
 	abe.opens(pages.URL + "/settings/requests/production/1")

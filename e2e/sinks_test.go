@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,8 +95,9 @@ func TestOneDatabaseTakesManyEvents(t *testing.T) {
 	fill := func(t *testing.T, store *models.Store) {
 		const batches, size = 10, 5000
 		at := models.At(time.Now())
-		began := time.Now()
+		var took []time.Duration
 		for n := range batches {
+			began := time.Now()
 			b := models.Batch{Instance: models.AnalyticsInstance{Instance: "one", Environment: "production", Host: "here", Batch: int64(n + 1), StartedAt: at, FlushedAt: at, Every: 10_000, Refused: "{}"}}
 			for i := range size {
 				person := fmt.Sprintf("user-%06d", n*size+i)
@@ -105,11 +107,13 @@ func TestOneDatabaseTakesManyEvents(t *testing.T) {
 			if _, err := store.RecordBatch(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
+			took = append(took, time.Since(began))
 		}
-		took := time.Since(began)
-		t.Logf("%d events in %v: %.0f a second", batches*size, took.Round(time.Millisecond), batches*size/took.Seconds())
-		if took > time.Minute {
-			t.Errorf("it took %v", took)
+		slices.Sort(took)
+		usually := took[batches/2] // a machine that is busy with something else may be so for seconds
+		t.Logf("%d events in %v: %.0f a second", size, usually.Round(time.Millisecond), size/usually.Seconds())
+		if usually > time.Minute/batches {
+			t.Errorf("%d events took %v", size, usually)
 		}
 	}
 	t.Run("SQLite", func(t *testing.T) { fill(t, openSQLite(t)) })

@@ -102,7 +102,15 @@ const byHand = `(() => {
 	fetch = async (...a) => {
 		asked++;
 		underway++;
-		try { return await send(...a) } finally { underway-- }
+		const ends = () => setTimeout(() => underway--); // once whoever waits for the whole answer has gone on
+		try {
+			const answer = await send(...a), text = answer.text.bind(answer);
+			answer.text = () => text().finally(ends);
+			return answer;
+		} catch (error) {
+			ends();
+			throw error;
+		}
 	};
 	passes = (ms) => {
 		ahead += ms;

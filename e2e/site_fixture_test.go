@@ -87,7 +87,7 @@ func newSampleSite(t *testing.T) *sampleSite {
 	}
 	s.clients = newSampleClients(t, s.store, s.flags, log)
 	gin.SetMode(gin.ReleaseMode)
-	site, err := sample.New(sample.Config{Store: s.store, Flags: s.flags, Clients: s.clients, Keys: [][]byte{sampleKey}, Logger: log})
+	site, err := sample.New(sample.Config{Store: s.store, Flags: s.flags, Clients: s.clients, Keys: [][]byte{sampleKey}, Patience: patience, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

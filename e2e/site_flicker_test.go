@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/toprent/flags/assets"
@@ -25,6 +24,9 @@ func TestWhatIsPaintedFirstIsTheFinalPage(t *testing.T) {
 		for _, s := range screens {
 			ann.looksThrough(s)
 			seen := ann.films(site.URL + path)
+			for try := 0; try < 2 && len(seen.frames) != 1 && seen.shift == 0; try++ { // a busy machine may send a frame that is half painted
+				seen = ann.films(site.URL + path)
+			}
 			frames += seen.taken
 			if len(seen.frames) != 1 || seen.shift != 0 {
 				t.Errorf("%s with %s %t on %+v: %d different pictures in %d frames, a layout shift of %g; want one and 0",
@@ -46,19 +48,26 @@ func TestWhatIsPaintedFirstIsTheFinalPage(t *testing.T) {
 // comes after the first paint, and does not when it stands where the server puts it.
 func TestAFilmShowsWhatFlickers(t *testing.T) {
 	site := newClientSite(t, values{"new": true})
-	painted := make(chan struct{})
-	var once sync.Once
-	site.page("/painted", func(http.ResponseWriter, *http.Request) { once.Do(func() { close(painted) }) })
+	painted := make(chan struct{}, 1)
+	site.page("/painted", func(http.ResponseWriter, *http.Request) {
+		select {
+		case painted <- struct{}{}:
+		default: // it is painted more than once
+		}
+	})
 	site.page("/late.js", func(w http.ResponseWriter, r *http.Request) {
-		<-painted
+		select {
+		case <-painted:
+		case <-r.Context().Done():
+		}
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprint(w, assets.Client())
 	})
 	body := `<h1 data-flag-off="new">The old heading</h1><h1 data-flag="new">The new heading</h1><p>What stands below</p>`
-	late := `<script>new PerformanceObserver(() => fetch("/painted")).observe({ type: "paint", buffered: true })</script>
+	withLate := `<script>new PerformanceObserver(() => fetch("/painted")).observe({ type: "paint", buffered: true })</script>
 		{block}<script async src="/late.js"></script>`
 	site.shows("/early", endpoint, showing(body))
-	site.shows("/late", endpoint, strings.ReplaceAll(showing(body), "{flags}", late))
+	site.shows("/late", endpoint, strings.ReplaceAll(showing(body), "{flags}", withLate))
 	ann := chromium(t).window(countsShifts)
 	ann.isSlow(6)
 	ann.looksThrough(screens[0])
@@ -70,7 +79,16 @@ func TestAFilmShowsWhatFlickers(t *testing.T) {
 	if len(early.frames) != 1 || early.shift != 0 {
 		t.Errorf("with its client in place, the page showed %d pictures and shifted by %g", len(early.frames), early.shift)
 	}
-	if late := ann.films(site.URL + "/late"); len(late.frames) < 2 || late.shift == 0 {
+	late := ann.films(site.URL + "/late")
+	for try := 0; try < 2 && len(late.frames) < 2; try++ { // or leave out the first one
+		ann.opens("about:blank") // so that the page before tells nothing any more
+		select {
+		case <-painted:
+		default:
+		}
+		late = ann.films(site.URL + "/late")
+	}
+	if len(late.frames) < 2 || late.shift == 0 {
 		t.Errorf("with its client late, the page showed %d pictures and shifted by %g, which the film should have shown", len(late.frames), late.shift)
 	}
 }

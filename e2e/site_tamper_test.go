@@ -7,11 +7,9 @@ import (
 // editsTheBlock changes the page's values as soon as the parser has met them, before the client reads them.
 const editsTheBlock = `new MutationObserver(() => {
 	const block = document.getElementById("feature-values");
-	if (block && !block.edited) {
-		block.edited = true;
-		block.text = block.text.replace('"advanced-reports":false', '"advanced-reports":true');
-	}
-}).observe(document, { childList: true, subtree: true })`
+	const honest = '"advanced-reports":false'; // a busy parser may pause in the middle of the block
+	if (block && block.text.includes(honest)) block.text = block.text.replace(honest, '"advanced-reports":true');
+}).observe(document, { childList: true, characterData: true, subtree: true })`
 
 func TestWhatABrowserDoesToItsFlagsChangesNothingOnTheServer(t *testing.T) {
 	site := newSampleSite(t)

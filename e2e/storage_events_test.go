@@ -57,6 +57,12 @@ func (s *storage) wantNumber(query string, want int64) {
 	}
 }
 
+// wholeDay lets a day that is about to end be over first, so that a test that goes by the clock sees one day alone.
+func wholeDay(t *testing.T) {
+	t.Helper()
+	waitFor(t, "the day to be over", func() bool { now := time.Now().UTC(); return now.Add(30*time.Second).Day() == now.Day() })
+}
+
 var eventNoon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // eventCases tell what happened.
@@ -223,6 +229,7 @@ var eventCases = map[string]func(*testing.T, *storage){
 		}
 	},
 	"old days go and the others stay": func(t *testing.T, s *storage) {
+		wholeDay(t)
 		now, err := s.store.Now(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -81,10 +81,9 @@ func (c *otlp) take(r *http.Request) error {
 // metricsOf finds where a server's metrics are, and reads them.
 func metricsOf(t *testing.T, s *site) string {
 	t.Helper()
-	found := regexp.MustCompile(`msg="metrics are served" address=(\S+)`).FindStringSubmatch(s.log.String())
-	if found == nil {
-		t.Fatalf("the log does not say where the metrics are:\n%s", s.log)
-	}
+	pattern := regexp.MustCompile(`msg="metrics are served" address=(\S+)\n`)
+	waitFor(t, "the log to say where the metrics are", func() bool { return pattern.MatchString(s.log.String()) })
+	found := pattern.FindStringSubmatch(s.log.String())
 	response, err := http.Get(found[1])
 	if err != nil {
 		t.Fatal(err)
@@ -123,9 +122,10 @@ func TestTheCommandServesMetricsAndSendsTraces(t *testing.T) {
 	}
 	c.does("kill", "instant-booking", "--reason", "a test")
 	s.reaches(2)
-	if metrics := metricsOf(t, s); !strings.Contains(metrics, `flags_adoption_lag_seconds_count{environment="development",kills="true"} 1`) {
-		t.Errorf("the kill's lag is not there:\n%s", metrics)
-	}
+	// What is served is measured a moment later, once it is saved, too.
+	waitFor(t, "the kill's lag", func() bool {
+		return strings.Contains(metricsOf(t, s), `flags_adoption_lag_seconds_count{environment="development",kills="true"} 1`)
+	})
 	if code := s.ends(syscall.SIGTERM); code != 0 { // which sends the last
 		t.Errorf("exit code %d:\n%s", code, s.log)
 	}

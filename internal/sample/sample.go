@@ -3,11 +3,13 @@
 package sample
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-contrib/gzip"
 	"github.com/gin-gonic/gin"
@@ -35,6 +37,8 @@ type Config struct {
 	Keys   [][]byte // sign the cookies; the first one signs
 	Secure bool     // cookies only over https
 	Logger *slog.Logger
+
+	Patience time.Duration // how long a page waits for what its tenant has bought; defaults to half a second
 
 	Clients *Clients // that move from one database to another
 
@@ -78,7 +82,7 @@ func New(config Config) (http.Handler, error) {
 		log:      config.Logger,
 
 		clients:       config.Clients,
-		subscriptions: &subscriptions{store: config.Store, log: config.Logger},
+		subscriptions: &subscriptions{store: config.Store, log: config.Logger, timeout: cmp.Or(config.Patience, subscriptionTimeout)},
 	}
 	r := gin.New()
 	if err := r.SetTrustedProxies(nil); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// subscriptionTimeout is how long a page waits for what its tenant has bought.
+	// subscriptionTimeout is how long a page waits for what its tenant has bought, if nothing else is said.
 	subscriptionTimeout = 500 * time.Millisecond
 
 	// subscriptionPause is how long nobody asks after that has failed, and then one request alone: a database that
@@ -22,9 +22,10 @@ const (
 // subscriptions asks what tenants have bought, anew for each request, so that a change shows on the next page. While
 // that cannot be found out, plans are unknown: what needs a plan is off, and everything else goes on.
 type subscriptions struct {
-	store *models.Store
-	log   *slog.Logger
-	again atomic.Int64 // when to ask again, in nanoseconds since 1970; 0: all is well
+	store   *models.Store
+	log     *slog.Logger
+	timeout time.Duration
+	again   atomic.Int64 // when to ask again, in nanoseconds since 1970; 0: all is well
 }
 
 // of puts plan and add-ons into a subject.
@@ -34,7 +35,7 @@ func (s *subscriptions) of(ctx context.Context, subject *ruleset.Subject) {
 	if again != 0 && (now.UnixNano() < again || !s.again.CompareAndSwap(again, now.Add(subscriptionPause).UnixNano())) {
 		return
 	}
-	asking, cancel := context.WithTimeout(ctx, subscriptionTimeout)
+	asking, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	plan, addOns, err := s.store.Subscription(asking, subject.Tenant)
 	switch {
