@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,14 @@ func (i *instance) ends() {
 	_ = i.Reporter.Run(ctx)
 }
 
+// reports lets a site's instance tell how it is doing, once its pages have told: of two that tell at the same time, the one
+// that knew less may be the last.
 func reports(t *testing.T, site *settingstest.Site) {
 	t.Helper()
+	until(t, "the pages have told", func() bool {
+		rows, err := site.Store.Instances(t.Context(), time.Time{})
+		return err == nil && slices.ContainsFunc(rows, func(i models.Instance) bool { return i.ID == site.Flags.Instance() })
+	})
 	if err := report.New(site.Store, site.Flags, report.Options{}).Report(t.Context()); err != nil {
 		t.Fatal(err)
 	}
