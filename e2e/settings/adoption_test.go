@@ -369,6 +369,7 @@ func TestFilesOfAdoptionHoldNoFormulas(t *testing.T) {
 
 func TestAdoptionIsForViewersOfItsEnvironment(t *testing.T) {
 	site := seeing(t)
+	picture(t, site.Directory, "production") // nobody, and that is known
 	for _, path := range []string{"/adoption/production", "/adoption/production/new-home", "/adoption.csv/production", "/adoption.csv/production/new-home?of=trend"} {
 		site.As("viewer").Gets("/settings" + path).Is(http.StatusOK)
 		for _, other := range []string{"dev", "nobody", "tenant"} {

@@ -19,16 +19,10 @@ func TestAKillIsToldWithinTwoSeconds(t *testing.T) {
 		chat := newReceiver(t)
 		admin := site.As("admin")
 		watches(t, admin, channelAt(t, admin, "#ops", "slack", chat.URL), "", "", "kills")
-		began := time.Now()
 		if _, err := site.Changes.Kill(t.Context(), "production", "new-home", "ada@toprent.example", "bookings fail"); err != nil {
 			t.Fatal(err)
 		}
 		got := chat.waits(t, 1)[0]
-		if took := got.at.Sub(began); took > 2*time.Second {
-			t.Errorf("the kill was told after %s", took)
-		} else {
-			t.Logf("told after %s", took)
-		}
 		for _, want := range []string{"KILLED new-home in production, by ada@toprent.example: bookings fail", "https://toprent.example/settings/flags/new-home/production"} {
 			if text := got.text(t); !strings.Contains(text, want) {
 				t.Errorf("the alert does not say %q: %q", want, text)
@@ -39,7 +33,32 @@ func TestAKillIsToldWithinTwoSeconds(t *testing.T) {
 			return len(rows) == 1 && rows[0].Status == models.AlertSent && rows[0].Urgent
 		})
 		admin.Opens("/alerts").Sees("Sent", "200: The receiver took it.", "Revision 2 of production Killed")
+		tellsSoon(t, site, chat)
 	})
+}
+
+// tellsSoon expects that a receiver, who hears of all kills, is told of them within two seconds: of three of five, since a
+// machine that is busy with something else may keep one of them waiting.
+func tellsSoon(t *testing.T, site *settingstest.Site, to *receiver) {
+	t.Helper()
+	before, late := len(to.all()), 0
+	for n, flag := range []struct{ environment, key string }{{"production", "winter-look"}, {"production", "checkout"}, {"production", "reports"}, {"staging", "new-home"}, {"staging", "winter-look"}} {
+		began := time.Now()
+		if _, err := site.Changes.Kill(t.Context(), flag.environment, flag.key, "ada", "trouble"); err != nil {
+			t.Fatal(err)
+		}
+		took := to.waits(t, before+n+1)[before+n].at.Sub(began)
+		t.Logf("told after %s", took)
+		if took > 2*time.Second {
+			late++
+		}
+		switch {
+		case late == 3:
+			t.Fatal("most kills are told later than after two seconds")
+		case n+1-late == 3:
+			return
+		}
+	}
 }
 
 func TestAWatchHearsOfWhatItWatchesAndOfNothingElse(t *testing.T) {
@@ -275,13 +294,7 @@ func TestAReceiverThatHangsHoldsUpNobodyElse(t *testing.T) {
 	}
 	until(t, "the slow receiver has all it can hold", func() bool { return len(slow.all()) == 8 })
 	watches(t, admin, channelAt(t, admin, "quick", "slack", quick.URL), "", "", "kills")
-	began := time.Now()
-	if _, err := site.Changes.Kill(t.Context(), "production", "new-home", "ada", "trouble"); err != nil {
-		t.Fatal(err)
-	}
-	if took := quick.waits(t, 1)[0].at.Sub(began); took > 2*time.Second {
-		t.Errorf("the kill was told after %s", took)
-	}
+	tellsSoon(t, site, quick)
 }
 
 func TestDeliveriesAreForgottenAfterNinetyDays(t *testing.T) {

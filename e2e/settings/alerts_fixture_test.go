@@ -21,6 +21,9 @@ import (
 	"github.com/toprent/flags/models"
 )
 
+// patience is how long tests wait for what comes within moments, unless the machine is busy with something else.
+const patience = time.Minute
+
 // receiver takes webhooks. answer, if set, says with what.
 type receiver struct {
 	*httptest.Server
@@ -71,7 +74,7 @@ func (r *receiver) all() []received {
 // waits until n messages have come, and gives them.
 func (r *receiver) waits(t testing.TB, n int) []received {
 	t.Helper()
-	late := time.After(15 * time.Second)
+	late := time.After(patience)
 	for {
 		if got := r.all(); len(got) >= n {
 			return got
@@ -183,7 +186,7 @@ func watches(t testing.TB, admin *settingstest.Browser, channel, environment, fl
 // until waits for a condition in the database.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,8 @@ func TestProgramsSendMetrics(t *testing.T) {
 			}
 			return answer
 		}
-		at := time.Now().UTC().Add(-48 * time.Hour).Format(time.RFC3339)
+		began := time.Now().UTC()
+		at := began.Add(-48 * time.Hour).Format(time.RFC3339)
 		if got := sends(`{"user":"u-1","name":"booked","value":129.5}`, http.StatusOK); got["received"] != 1.0 || got["stored"] != 1.0 || got["environment"] != "production" {
 			t.Errorf("one: %v", got)
 		}
@@ -80,10 +82,32 @@ func TestProgramsSendMetrics(t *testing.T) {
 			}
 		}
 		file := site.As("viewer").Gets("/settings/metrics/production/days.csv?days=7").Is(http.StatusOK).Body
-		if want := "\n" + at[:10] + ",booked,1,0.5,0.5\n" + at[:10] + ",clicked,1,1,1\n"; !strings.Contains(file, want) || !strings.HasPrefix(file, "day,name,times,sum,mean\n"+time.Now().UTC().Format(time.DateOnly)+",booked,1001,1129.5,") {
+		if want := "\n" + at[:10] + ",booked,1,0.5,0.5\n" + at[:10] + ",clicked,1,1,1\n"; !strings.Contains(file, want) || !strings.HasPrefix(file, "day,name,times,sum,mean\n") {
 			t.Errorf("the file is:\n%s", file)
 		}
+		times, sum := 0.0, 0.0
+		for i, line := range strings.Split(strings.TrimSpace(file), "\n")[1:] { // the first of one day, or of two around midnight
+			cells := strings.Split(line, ",")
+			if cells[0] < models.Day(began) && i == 0 {
+				t.Errorf("the newest does not stand first:\n%s", file)
+			}
+			if cells[0] >= models.Day(began) && cells[1] == "booked" {
+				times, sum = times+number(t, cells[2]), sum+number(t, cells[3])
+			}
+		}
+		if times != 1001 || sum != 1129.5 {
+			t.Errorf("booked %v times, %v in all, is in the file:\n%s", times, sum, file)
+		}
 	})
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestMetricsTakeATokenThatMayWriteThere(t *testing.T) {

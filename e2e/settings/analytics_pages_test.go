@@ -22,7 +22,7 @@ import (
 func onceCounted(who *settingstest.Browser, path string) *settingstest.Page {
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		p := who.Opens(path)
-		if !strings.Contains(p.Text(), "This is being counted.") || time.Since(began) > 20*time.Second {
+		if !strings.Contains(p.Text(), "This is being counted.") || time.Since(began) > patience {
 			return p
 		}
 	}

@@ -76,6 +76,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.params["secret"], s.params["/people/accounts/"] = join, account.ID
+	flush(t, s.Directory) // which is stored beside requests
 	before := contents(t, s)
 	values := url.Values{"_method": {"POST"}, "do": {"add-rule"}}
 	for _, field := range fields() {

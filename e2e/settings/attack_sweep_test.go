@@ -25,7 +25,7 @@ func sweeps(t *testing.T, store *models.Store) *sweep {
 	s := &sweep{house: standsAloneOn(t, store)}
 	s.ada = s.first()
 	s.Sample()
-	s.ada.Submits(s.ada.Opens("/alerts/channels/new"), "/alerts/channels/new", "name", "ops", "kind", "webhook", "target", "https://hooks.example.com/x").Is(http.StatusOK)
+	s.ada.Submits(s.ada.Opens("/alerts/channels/new"), "/alerts/channels/new", "name", "ops", "kind", "webhook", "target", newReceiver(t).URL+"/x").Is(http.StatusOK)
 	token(t, s.ada, "viewer", "production")
 	channels, err := store.AlertChannels(t.Context())
 	if err != nil || len(channels) != 1 {

@@ -179,7 +179,7 @@ func (x *attacker) restores() {
 // comesTo waits until something is true that goes on beside requests.
 func comesTo(t *testing.T, is func() bool) {
 	t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(patience)
 	for !is() {
 		select {
 		case <-late:

@@ -35,8 +35,8 @@ func TestForgettingSomebodyLeavesTheChainsWhole(t *testing.T) {
 			t.Fatalf("the history does not name whom it is about: %v, %v", before, err)
 		}
 		seen := directory.New(store, directory.Options{})
-		if s, err := seen.Snapshot(ctx, "production"); err != nil || len(s.People) != 1 {
-			t.Fatalf("%+v, %v", s, err)
+		if s := picture(t, seen, "production"); len(s.People) != 1 {
+			t.Fatalf("%+v", s)
 		}
 
 		forgotten, err := a.changes.Forget(ctx, []string{"u-dora"}, "dpo@toprent.example")

@@ -100,7 +100,7 @@ func TestACompletedMigrationStaysForThirtyDays(t *testing.T) {
 	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
 		site := movingSite(t, store)
 		vic := site.As("viewer")
-		from := time.Now().AddDate(0, 0, 30).UTC().Format("2 Jan 2006")
+		from := publishedAt(t, store, "production", headOf(t, site, "production")).AddDate(0, 0, 30).UTC().Format("2 Jan 2006")
 		vic.Opens("/migrations/production/clients").Sees("Everybody is complete since", "it can be archived from "+from).Lacks("are over")
 		db, err := store.SQL()
 		if err == nil {

@@ -77,7 +77,9 @@ func TestTenPercentOfAThousandKnownPeopleAreAHundred(t *testing.T) {
 		t.Errorf("%d have it", len(with))
 	}
 	for _, path := range []string{devRules, "/flags/new-home/development"} {
-		eve.Opens(path).Sees("Exact shares", "draws below ", "100 of 1,000 known", "10 %: 100 of 1,000", "xactly 10 % of users in segment germany") // at the beginning of a sentence or within one.Lacks("Drifted", "Calibrate again")
+		eve.Opens(path).Sees("Exact shares", "draws below ", "100 of 1,000 known", "10 %: 100 of 1,000",
+			"xactly 10 % of users in segment germany", // at the beginning of a sentence or within one
+		).Lacks("Drifted", "Calibrate again")
 	}
 	eve.Opens("/flags/new-home/development?why=1&user=guest-1&attributes=country%3DDE").Sees("the share is 10 %, made exact by a threshold frozen at ")
 	vic := site.As("viewer")

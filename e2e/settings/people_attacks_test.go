@@ -116,20 +116,17 @@ func TestNobodyLearnsWhetherThereIsAnAccount(t *testing.T) {
 			said[email] = p.Find("main").Text()
 		}
 	}
-	median := func(email string) time.Duration {
-		slices.Sort(took[email])
-		return took[email][len(took[email])/2]
-	}
-	there := median("ada@toprent.example")
+	least := func(email string) time.Duration { return slices.Min(took[email]) } // whatever else the machine does can only slow it down
+	there := least("ada@toprent.example")
 	for email := range who {
 		if said[email] != said["ada@toprent.example"] {
 			t.Errorf("%s is answered otherwise:\n%s", email, said[email])
 		}
-		if m := median(email); m < there/4 || m > there*4 { // without a comparison it would be a tenth
+		if m := least(email); m < there/4 || m > there*4 { // without a comparison it would be a tenth
 			t.Errorf("%s is answered in %s, an account in %s", email, m, there)
 		}
 	}
-	t.Logf("an account: %s, none: %s", there, median("nobody@toprent.example"))
+	t.Logf("an account: %s, none: %s", there, least("nobody@toprent.example"))
 	// Nor by having to wait.
 	for _, email := range []string{"ada@toprent.example", "nobody@toprent.example"} {
 		h.clock.passes(2 * time.Hour)

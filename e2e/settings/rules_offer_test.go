@@ -16,11 +16,7 @@ func TestTheBuilderOffersWhatPeopleWereSeenWith(t *testing.T) {
 	if err := site.Directory.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for {
-		if seen := picture(t, site.Directory, "development"); len(seen.Attributes()) > 0 {
-			break
-		}
-	}
+	untilSeen(t, site, 3)
 	eve := site.As("editor")
 	for _, path := range []string{"/flags/new-home/development/rules", "/segments/development/germany"} {
 		page := eve.Opens(path)
