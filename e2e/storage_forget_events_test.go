@@ -110,7 +110,7 @@ var forgetEventCases = map[string]func(*testing.T, *storage){
 			t.Fatal(err)
 		}
 		waits := batchOf("j", 1, exposure("u-dora", "v-one", "a", before), // told by the other instance already
-			exposure("u-dora", "v-new", "c", before), // a browser of which it was not known that it was hers
+			exposure("u-dora", "v-new", "c", before),                 // a browser of which it was not known that it was hers
 			exposure("", "v-one", "d", now.Add(models.ClocksDiffer)), // by a clock that is ahead
 			exposure("u-ben", "v-ben", "a", before))
 		waits.Plans = []models.PlanSeen{{AnalyticsTenant: models.AnalyticsTenant{Environment: prod, Tenant: "u-dora", Plan: "free", Since: models.At(before)}, Change: exposure("u-dora", "v-one", "", before)}}
