@@ -121,9 +121,8 @@ func Refresh(c *gin.Context) {
 
 func (r *request) refresh(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("Cache-Control", "private, no-store")
+	stayOut(h)
 	h.Set("X-Content-Type-Options", "nosniff")
-	private(h)
 	if r.view.IsZero() { // the browser keeps what it has and asks again later
 		h.Set("Retry-After", "15")
 		c.AbortWithStatus(http.StatusServiceUnavailable)

@@ -166,10 +166,9 @@ func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []by
 func (r *request) claim(h http.Header) {
 	if shared(h) {
 		r.middleware.log.Error("flags: the page was made public after its values had been placed, so it is private", "path", r.context.Request.URL.Path)
-		h.Set("Cache-Control", "private")
 	}
 	forgetPage(h)
-	private(h)
+	oneself(h)
 }
 
 // writeCookies adds what has changed, once, and reports whether it did. Only a response that may write and is one
