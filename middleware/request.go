@@ -133,6 +133,7 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 		if err != nil {
+			m.Flags.NoteSubjectFailed()
 			m.log.Error("flags: who is asking could not be found out, so the subject is anonymous", "path", c.Request.URL.Path, "error", err)
 			subject = ruleset.Subject{}
 		}
