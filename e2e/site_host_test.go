@@ -76,6 +76,7 @@ func TestStrictPoliciesGetTheClientAsTheyAllowIt(t *testing.T) {
 	}{
 		"without the hash": {header: "default-src 'self'"},
 		"with the hash":    {header: "default-src 'self'; script-src " + middleware.ClientCSPHash, inline: true},
+		"by nonces alone":  {header: "default-src 'none'; connect-src 'self'; script-src 'nonce-Yl9r' 'strict-dynamic'; base-uri 'none'", inline: true},
 		"in a meta":        {meta: "default-src 'self'", file: true},
 		"trusted types":    {header: "default-src 'none'; connect-src 'self'; script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"},
 	} {

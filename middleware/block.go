@@ -25,8 +25,9 @@ func (m *middleware) prepareBlock() {
 	if m.Recorder != nil {
 		values = `,"track":1` + values
 	}
-	m.inlineTail = []byte(values + "<script>" + assets.Client() + "</script>")
-	m.fileTail = []byte(values + `<script src="` + m.clientURL + `"></script>`)
+	m.blockTail = []byte(values + "<script")
+	m.inlineClient = []byte(">" + assets.Client() + "</script>")
+	m.fileClient = []byte(` src="` + m.clientURL + `"></script>`)
 }
 
 // blocks are buffers that blocks are rendered into; no response keeps one when it is over.
@@ -55,7 +56,7 @@ func (r *request) appendBlock(b []byte, h http.Header) []byte {
 	b = appendSeconds(b, r.remaining())
 	b = append(b, `,"url":`...)
 	b = append(b, url...)
-	return append(b, r.middleware.tail(h)...)
+	return r.middleware.appendClient(append(b, r.middleware.blockTail...), h)
 }
 
 // end hands the block's buffer back, when the response is over. After a write that failed, somebody below may still
@@ -67,17 +68,20 @@ func (r *request) end() {
 	r.offered, r.buffer = nil, nil
 }
 
-// tail gives the client inline, or as a file if the page's policy does not allow it inline.
-func (m *middleware) tail(h http.Header) []byte {
-	if m.ClientFile {
-		return m.fileTail
+// appendClient appends the client inline, or as a file if the page's policy does not allow it inline.
+func (m *middleware) appendClient(b []byte, h http.Header) []byte {
+	lines := h["Content-Security-Policy"]
+	inline, nonce := !m.ClientFile, nonceOf(lines)
+	for policy := range policiesIn(lines) {
+		inline = inline && (strings.Contains(policy, ClientCSPHash) || nonce != "" && scriptNonce(policy) == nonce)
 	}
-	for _, policy := range h["Content-Security-Policy"] {
-		if !strings.Contains(policy, ClientCSPHash) {
-			return m.fileTail
-		}
+	if nonce != "" {
+		b = append(append(append(b, ` nonce="`...), nonce...), '"')
 	}
-	return m.inlineTail
+	if inline {
+		return append(b, m.inlineClient...)
+	}
+	return append(b, m.fileClient...)
 }
 
 // appendTag appends the tag of values: a hash of their JSON, the same in the page and from the refresh endpoint.
@@ -121,9 +125,8 @@ func Refresh(c *gin.Context) {
 
 func (r *request) refresh(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("Cache-Control", "private, no-store")
+	stayOut(h)
 	h.Set("X-Content-Type-Options", "nosniff")
-	private(h)
 	if r.view.IsZero() { // the browser keeps what it has and asks again later
 		h.Set("Retry-After", "15")
 		c.AbortWithStatus(http.StatusServiceUnavailable)

@@ -6,12 +6,18 @@ import (
 	"strings"
 )
 
+// networkCaches are the headers for the caches of a network alone (RFC 9213), which these follow whatever Cache-Control
+// says.
+func networkCaches() [6]string {
+	return [...]string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control", "X-Accel-Expires"}
+}
+
 // shared reports whether the host lets caches hand one response to many people:
 // Cache-Control says public or s-maxage (RFC 9111, section 5.2.2), or a header
 // for the caches of a network alone says anything but to keep away (RFC 9213).
 // What belongs to one visitor must then stay out of it.
 func shared(h http.Header) bool {
-	for _, name := range [...]string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires"} {
+	for _, name := range networkCaches() {
 		if lines := h[name]; len(lines) > 0 && !keepsAway(lines) {
 			return true
 		}
@@ -46,6 +52,17 @@ func private(h http.Header) {
 	if !varies(h, "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
+}
+
+// oneself takes back that a response is for many people, and keeps it to one.
+func oneself(h http.Header) {
+	if shared(h) {
+		for _, name := range networkCaches() {
+			delete(h, name)
+		}
+		h.Set("Cache-Control", "private")
+	}
+	private(h)
 }
 
 // unshared reports whether no cache but the browser's may answer with this

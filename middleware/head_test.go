@@ -129,6 +129,39 @@ func TestTheClientIsAFileWhereThePolicyDoesNotAllowItInline(t *testing.T) {
 	}
 }
 
+// A policy of nonces, with 'strict-dynamic' or without 'self', allows no file of the site: the client has the nonce.
+func TestTheClientHasTheNonceByWhichAPolicyAllowsScripts(t *testing.T) {
+	const inline, file = `<script nonce="R4nd+/_-=">`, `<script nonce="R4nd+/_-=" src=`
+	for policies, want := range map[string]string{
+		"script-src 'nonce-R4nd+/_-=' 'strict-dynamic'":                                                           inline,
+		"default-src 'nonce-R4nd+/_-='; img-src *":                                                                inline,
+		"default-src 'nonce-other'; Script-Src 'nonce-R4nd+/_-='; script-src 'nonce-second'":                      inline,
+		"script-src 'nonce-other'; script-src-elem 'unsafe-eval' 'nonce-R4nd+/_-='":                               inline,
+		"script-src 'nonce-R4nd+/_-='|script-src 'self'":                                                          file,
+		"script-src 'self'|script-src 'nonce-R4nd+/_-='":                                                          file,
+		"script-src 'nonce-R4nd+/_-='|script-src " + middleware.ClientCSPHash:                                     inline,
+		"script-src 'nonce-R4nd+/_-=', script-src 'self'; style-src 'nonce-R4nd+/_-='":                            file,
+		"style-src 'nonce-R4nd'; script-src 'self'":                                                               `<script src=`,
+		"default-src 'nonce-R4nd'; script-src 'self'":                                                             `<script src=`,
+		"script-src 'nonce-\"><script>alert(1)</script>'":                                                         `<script src=`,
+		"script-src 'nonce-R4nd":                                                                                  `<script src=`,
+		"style-src 'nonce-R4nd'; script-src " + middleware.ClientCSPHash:                                          `<script>`,
+		"script-src 'nonce-R4nd+/_-='; script-src-attr 'none'; ; object-src 'none', script-src 'nonce-R4nd+/_-='": inline,
+	} {
+		s := newSite(t, flagtest.Definition(t, "a", true))
+		s.GET("/strict", func(c *gin.Context) {
+			for policy := range strings.SplitSeq(policies, "|") {
+				c.Writer.Header().Add("Content-Security-Policy", policy)
+			}
+			page(c)
+		})
+		a := s.visit().opens("/strict").sees("a", true)
+		if found := blockPattern.FindStringSubmatch(a.body); !strings.HasPrefix(found[2], want) {
+			t.Errorf("%s: the client begins with %s, want %s", policies, found[2], want)
+		}
+	}
+}
+
 // clientFile is where the page gets the client, if not from itself.
 func (a *answer) clientFile() string {
 	a.Helper()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
 	"github.com/toprent/flags/flagtest"
 	"github.com/toprent/flags/middleware"
@@ -174,6 +175,42 @@ func TestTheCookieStoreKeepsTheHostsOwnSessionsToo(t *testing.T) {
 	if err != nil || cart.IsNew || cart.Values["nights"] != 3 || cart.Values["flat"] != "Garden" {
 		t.Errorf("the session is %v, %v", cart.Values, err)
 	}
+}
+
+// A host's sessions.Save saves all sessions that the request has got: its own, and none of ours.
+func TestAHostThatSavesItsSessionsWritesNoneOfOurs(t *testing.T) {
+	eachJar(t, func(t *testing.T, jar func(*middleware.Config)) {
+		var store sessions.Store
+		s := newSite(t, flagtest.Definition(t, "a", true), jar, func(c *middleware.Config) { store = c.Sessions })
+		books := func(c *gin.Context) {
+			cart, err := store.Get(c.Request, "cart")
+			if err != nil {
+				t.Error(err)
+			}
+			cart.Values["nights"] = 3
+			if err := sessions.Save(c.Request, c.Writer); err != nil {
+				t.Error(err)
+			}
+		}
+		ann := s.visit()
+		s.GET("/cart", func(c *gin.Context) { books(c) })
+		s.GET("/booked", func(c *gin.Context) { books(c); page(c) })
+		s.GET("/slow", func(c *gin.Context) {
+			s.change("a", turnOff)
+			s.later(middleware.PinLife)
+			ann.opens("/").sets("pin").sees("a", false) // while this request goes on
+			books(c)
+		})
+		ann.fetches("/cart").sets("cart")
+		ann.opens("/booked").sets("cart", "pin", "visitor").sees("a", true)
+		before := s.visitorOf(ann)
+		ann.fetches("/cart").sets("cart")
+		ann.fetches("/slow").sets("cart")
+		ann.opens("/").sets().sees("a", false) // the pin is not the one from before
+		if after := s.visitorOf(ann); after != before {
+			t.Errorf("the visitor was %s and is %s now", before, after)
+		}
+	})
 }
 
 func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {

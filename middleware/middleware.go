@@ -57,7 +57,8 @@ type Config struct {
 	ClientPath string
 
 	// ClientFile always loads the client as a file. By default it stands in the page, unless the page has a
-	// Content-Security-Policy header that does not allow ClientCSPHash. Set it where the policy stands in a <meta>.
+	// Content-Security-Policy header that allows neither ClientCSPHash nor a nonce, which the client then has. Set it where
+	// the policy stands in a <meta>.
 	ClientFile bool
 
 	// CookieName begins the names of the two cookies; defaults to "flags".
@@ -109,10 +110,11 @@ type middleware struct {
 	forms   signer
 	log     *slog.Logger
 
-	clientURL  string
-	refreshURL []byte // of the block: RefreshPath in JSON
-	inlineTail []byte // of the block: the client in the page
-	fileTail   []byte // of the block: the client as a file
+	clientURL    string
+	refreshURL   []byte // of the block: RefreshPath in JSON
+	blockTail    []byte // of the block: what follows the address
+	inlineClient []byte // what follows "<script" where the client stands in the page
+	fileClient   []byte // the same where it is a file
 
 	maintenances atomic.Pointer[maintenances] // of the newest revision; nil: not asked for yet
 

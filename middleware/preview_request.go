@@ -104,9 +104,10 @@ func (r *request) previewHeaders(status int, h http.Header, injectable bool) []b
 
 // stayOut keeps a response out of every cache.
 func stayOut(h http.Header) {
-	for _, name := range [...]string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires", "Expires"} {
+	for _, name := range networkCaches() {
 		delete(h, name)
 	}
+	delete(h, "Expires")
 	h["Cache-Control"] = []string{"private, no-store"}
 	if !varies(h, "Cookie") {
 		h.Add("Vary", "Cookie")

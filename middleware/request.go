@@ -133,6 +133,7 @@ func (m *middleware) subjectOf(c *gin.Context) (subject ruleset.Subject) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 		if err != nil {
+			m.Flags.NoteSubjectFailed()
 			m.log.Error("flags: who is asking could not be found out, so the subject is anonymous", "path", c.Request.URL.Path, "error", err)
 			subject = ruleset.Subject{}
 		}
@@ -166,10 +167,9 @@ func (r *request) beforeHeaders(status int, h http.Header, injectable bool) []by
 func (r *request) claim(h http.Header) {
 	if shared(h) {
 		r.middleware.log.Error("flags: the page was made public after its values had been placed, so it is private", "path", r.context.Request.URL.Path)
-		h.Set("Cache-Control", "private")
 	}
 	forgetPage(h)
-	private(h)
+	oneself(h)
 }
 
 // writeCookies adds what has changed, once, and reports whether it did. Only a response that may write and is one

@@ -16,6 +16,9 @@ func Require(key string, denials ...Denial) gin.HandlerFunc {
 		flags := From(c)
 		if flags.On(key) {
 			flags.recordGate(key, Granted)
+			if h := c.Writer.Header(); !shared(h) {
+				private(h) // somebody else may be refused; a handler that knows better says so
+			}
 			c.Next()
 			return
 		}
@@ -66,7 +69,7 @@ func denial(status int, page []gin.HandlerFunc) Denial {
 
 func (d Denial) deny(c *gin.Context) {
 	c.Abort()
-	private(c.Writer.Header()) // somebody else may be let on
+	oneself(c.Writer.Header()) // somebody else may be let on
 	c.Status(d.status)
 	switch {
 	case d.page != nil:

@@ -83,6 +83,24 @@ func TestWhoIsRefusedGetsWhatTheRouteChose(t *testing.T) {
 	s.visit("Plan", "free").finds(unsellable)
 }
 
+// A network's caches keep files by what their names end in, unless they are told not to.
+func TestWhatAGateLetsOnIsKeptFromOthers(t *testing.T) {
+	s := newSite(t, premium(t))
+	file := func(c *gin.Context) { c.Data(http.StatusOK, "text/csv", []byte("a,b")) }
+	says := func(control string) gin.HandlerFunc {
+		return func(c *gin.Context) { c.Header("Cache-Control", control) }
+	}
+	s.GET("/reports.csv", middleware.Require("reports"), file)
+	s.GET("/strict.csv", middleware.Require("reports"), says("no-store"), file)
+	s.GET("/public.csv", says("public, max-age=60"), middleware.Require("reports"), file)
+	for path, want := range map[string][2]string{"/reports.csv": {"private", "Cookie"}, "/strict.csv": {"no-store", "Cookie"}, "/public.csv": {"public, max-age=60", ""}} {
+		h := s.visit("Plan", "pro").fetches(path).is(http.StatusOK).Header
+		if got := [2]string{h.Get("Cache-Control"), h.Get("Vary")}; got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestAnUnknownFlagLetsNobodyOn(t *testing.T) {
 	s := newSite(t, flagtest.Definition(t))
 	doors(s, "no-such-flag")

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -44,7 +45,7 @@ func (j *storeJar) saveWorked(w http.ResponseWriter, r *http.Request, was worked
 }
 
 func (j *storeJar) get(r *http.Request, name string) string {
-	session, err := j.store.Get(r, name)
+	session, err := j.store.Get(apart(r), name)
 	if err != nil || session == nil {
 		return ""
 	}
@@ -53,6 +54,7 @@ func (j *storeJar) get(r *http.Request, name string) string {
 }
 
 func (j *storeJar) save(w http.ResponseWriter, r *http.Request, name, text string, age time.Duration) error {
+	r = apart(r)
 	session, err := j.store.Get(r, name) // with an error it is a new session all the same
 	if session == nil {
 		return err
@@ -60,4 +62,19 @@ func (j *storeJar) save(w http.ResponseWriter, r *http.Request, name, text strin
 	session.Values[sessionValue] = text
 	session.Options = &sessions.Options{Path: "/", MaxAge: int(age / time.Second), HttpOnly: true, Secure: j.secure, SameSite: http.SameSiteLaxMode}
 	return j.store.Save(r, w, session)
+}
+
+// apart gives the request without the sessions that the host has got with it, and keeps ours from the host: sessions.Save
+// saves all that a request has got, so ours would be written by requests that write none, with the store's own attributes,
+// and with what was in them before another request changed it.
+func apart(r *http.Request) *http.Request { return r.WithContext(withoutSessions{r.Context()}) }
+
+type withoutSessions struct{ context.Context }
+
+func (c withoutSessions) Value(key any) any {
+	value := c.Context.Value(key)
+	if _, is := value.(*sessions.Registry); is {
+		return nil
+	}
+	return value
 }

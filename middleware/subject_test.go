@@ -127,6 +127,9 @@ func TestIfTheAppCannotSayWhoItIsNobodyIs(t *testing.T) {
 			if !strings.Contains(s.log.String(), "sign-in is down") {
 				t.Errorf("the log is silent: %s", s.log)
 			}
+			if counted := s.flags.Status().Counts.SubjectErrors; counted != 3 {
+				t.Errorf("of 3 requests whose subject could not be found out %d are counted", counted)
+			}
 		})
 	}
 }

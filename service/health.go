@@ -57,7 +57,7 @@ type Counts struct {
 	NotFound      int64 `json:"not_found"`      // reads of keys that are no flags
 	Failed        int64 `json:"failed"`         // reads of flags that could not be evaluated
 	BadSubjects   int64 `json:"bad_subjects"`   // subjects refused for their size or contents, evaluated as anonymous
-	SubjectErrors int64 `json:"subject_errors"` // look-ups by id that failed
+	SubjectErrors int64 `json:"subject_errors"` // subjects that the host could not find out, in requests and by id
 	ReadsRecorded int64 `json:"reads_recorded"` // flags recorded as read, each once a minute at most
 	ReadErrors    int64 `json:"read_errors"`    // attempts to record them that failed
 }

@@ -57,6 +57,9 @@ func (s *FeatureFlagService) OnPlanChanged(hear func(tenant, from, to string)) {
 	s.moves = append(slices.Clip(s.moves), hear)
 }
 
+// NoteSubjectFailed counts a subject that a host could not find out, in a request or by id. The middleware tells it.
+func (s *FeatureFlagService) NoteSubjectFailed() { s.counts.subjectErrors.Add(1) }
+
 func (s *FeatureFlagService) valuesByID(ctx context.Context, userID string) ruleset.Values {
 	return s.Newest().ValuesFor(ctx, s.subjectByID(ctx, userID), s.Now(), true)
 }
@@ -67,7 +70,7 @@ func (s *FeatureFlagService) subjectByID(ctx context.Context, userID string) rul
 	}
 	subject, err := s.byID.get(ctx, userID, s.subjects)
 	if err != nil {
-		s.counts.subjectErrors.Add(1)
+		s.NoteSubjectFailed()
 		s.seen.once("subject", userID, func() {
 			s.log.Warn("flags: the subject could not be found, so flags that need a plan are off for it", "user", userID, "error", err)
 		})

@@ -198,7 +198,7 @@ func (h *largeHost) fillAccounts(t testing.TB) error {
 		return err
 	}
 	h.session = in.Secret
-	tokens := access.NewTokens(h.Store, nil)
+	tokens := access.NewTokens(h.Store, nil, nil)
 	for n := range largeAccounts {
 		account, secret, err := accounts.Invite(t.Context(), fmt.Sprintf("person-%d@toprent.example", n), "", everywhere(access.Viewer), "ada")
 		if err != nil {

@@ -303,6 +303,21 @@ func TestWhyAnAddressIsNotTakenIsSaid(t *testing.T) {
 	}
 }
 
+func TestAProviderIsAskedForWhatItTellsOnlyThen(t *testing.T) {
+	p := startProvider(t)
+	made, err := oidc.New(oidc.Config{Issuer: p.URL, ClientID: "flags", Redirect: p.URL + "/back", Scopes: []string{"groups"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := made.Start(t.Context(), access.NewFlow())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := url.Parse(to); err != nil || u.Query().Get("scope") != "openid profile email groups" {
+		t.Errorf("it is asked at %s, %v", to, err)
+	}
+}
+
 func TestGroupsOfAProviderGiveRoles(t *testing.T) {
 	groups, err := access.ParseGroupRoles("shop=editor@staging, shop=viewer, heads=admin")
 	if err != nil {

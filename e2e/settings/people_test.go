@@ -1,10 +1,14 @@
 package settings
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
@@ -148,6 +152,48 @@ func TestEmbeddedAPersonHasTheirOwnPageAndTokensAlone(t *testing.T) {
 	for _, path := range []string{"/sign-in", "/people/invite", "/first/x"} {
 		site.As("admin").Gets("/settings" + path).Is(http.StatusNotFound)
 	}
+}
+
+// The host says on each request what whoever made the token may do by then.
+func TestEmbeddedATokenShrinksWithItsMaker(t *testing.T) {
+	var role atomic.Int64
+	var down atomic.Bool
+	role.Store(int64(settings.Editor))
+	site := settingstest.New(t, func(c *settings.Config) {
+		c.RoleOf = func(_ context.Context, person, environment string) (settings.Role, error) {
+			switch {
+			case down.Load():
+				return 0, errors.New("the host's records cannot be read")
+			case person != "p-editor" || environment == "production":
+				return 0, nil
+			}
+			return settings.Role(role.Load()), nil
+		}
+	})
+	site.Sample()
+	editor := site.As("editor")
+	staging, all := token(t, editor, "editor", "staging"), token(t, editor, "editor", "*")
+	wants := func(disables, reads, production int) {
+		t.Helper()
+		for _, secret := range []string{staging, all} {
+			if status, answer := asks(t, site.URL, secret, "POST", "/environments/staging/flags/winter-look/disable", `{"reason": "x"}`); status != disables {
+				t.Errorf("to disable: %d, want %d: %v", status, disables, answer)
+			}
+			if status, answer := asks(t, site.URL, secret, "GET", "/environments/staging/flags", ""); status != reads {
+				t.Errorf("to read: %d, want %d: %v", status, reads, answer)
+			}
+			if status, answer := asks(t, site.URL, secret, "GET", "/environments/production/flags", ""); status != production {
+				t.Errorf("elsewhere: %d, want %d: %v", status, production, answer)
+			}
+		}
+	}
+	wants(200, 200, 403)
+	role.Store(int64(settings.Viewer))
+	wants(403, 200, 403)
+	role.Store(0)
+	wants(403, 403, 403)
+	down.Store(true)
+	wants(500, 500, 500)
 }
 
 func TestProgramsReadAndActByToken(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/toprent/flags/handlers/settings"
 	"github.com/toprent/flags/internal/settingstest"
 	"github.com/toprent/flags/models"
+	"github.com/toprent/flags/ruleset"
 )
 
 func TestATenantsPlanAndAddOnsAreChangedWithTheirHistory(t *testing.T) {
@@ -199,6 +200,34 @@ func TestATenantsAdminSeesTheirPlanAndNothingElse(t *testing.T) {
 		t.Errorf("/settings leads to %q", p.Location)
 	}
 	tess.Gets("/settings/flags/x/y").Lacks("To the flags")
+}
+
+// The README's host knows its tenants' plans itself, and tells them with each request.
+func TestATenantsAdminSeesThePlanThatTheHostKeeps(t *testing.T) {
+	settingstest.OnBoth(t, func(t *testing.T, store *models.Store) {
+		site := settingstest.On(t, store)
+		site.Sample()
+		site.Imports(premiumFlags)
+		tess := site.As("tenant")
+		site.Directory.Saw("production", ruleset.Subject{User: "u-1", Tenant: "t-acme", Plan: "enterprise"})
+		site.Directory.Saw("development", ruleset.Subject{User: "u-2", Tenant: "t-rival", Plan: "enterprise"})
+		seen := func(plan string, addOns ...string) {
+			t.Helper()
+			site.Directory.Saw("development", ruleset.Subject{User: "u-1", Tenant: "t-acme", Plan: plan, AddOns: addOns})
+			if err := site.Directory.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tess.Opens("/my-plan").Sees("You have no plan yet")
+		seen("pro", "sms")
+		tess.Opens("/my-plan").Sees("You are on Pro", "Advanced reports", "Your add-ons", "Text messages", "Enterprise adds", "Bulk editing")
+		for plan, says := range map[string]string{"free": "You are on Free", "": "You have no plan yet"} { // what is stored here counts
+			if err := site.Store.SetTenantPlan(t.Context(), "t-acme", plan, "billing"); err != nil {
+				t.Fatal(err)
+			}
+			tess.Opens("/my-plan").Sees(says).Lacks("Your add-ons")
+		}
+	})
 }
 
 func TestATenantsAdminReachesNoPageOfOurs(t *testing.T) {

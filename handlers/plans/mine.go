@@ -3,12 +3,15 @@ package plans
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/toprent/flags/handlers/internal/shell"
 	"github.com/toprent/flags/internal/catalog"
+	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 )
 
@@ -45,11 +48,11 @@ func mine(c *shell.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, addOns, err := c.App.Store.Subscription(ctx, c.Person.Tenant)
+	e, about, err := served(ctx, c)
 	if err != nil {
 		return err
 	}
-	e, about, err := served(ctx, c)
+	plan, addOns, err := bought(ctx, c.App.Store, c.Person.Tenant, e.Name)
 	if err != nil {
 		return err
 	}
@@ -57,6 +60,26 @@ func mine(c *shell.Context) error {
 	p := minePage{Page: page}
 	p.tell(features(e, about, time.Now()), e, about, ruleset.Subject{Tenant: c.Person.Tenant, Plan: plan, AddOns: addOns})
 	return c.Render(http.StatusOK, "plans/mine", p)
+}
+
+// bought is the plan and the add-ons of a tenant: those that are stored here or, where nothing ever was, because the host
+// keeps them itself, those with which the site saw the tenant last.
+func bought(ctx context.Context, store *models.Store, tenant, environment string) (plan string, addOns []string, err error) {
+	plan, addOns, err = store.Subscription(ctx, tenant)
+	if err != nil || plan != "" || len(addOns) > 0 {
+		return plan, addOns, err
+	}
+	if _, _, known, err := store.SubscriptionAt(ctx, tenant, time.Now()); err != nil || known {
+		return "", nil, err
+	}
+	seen, err := store.TenantSeen(ctx, environment, tenant)
+	if errors.Is(err, models.ErrNotFound) {
+		return "", nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(cmp.Or(seen.AddOns, "null")), &addOns)
+	}
+	return seen.Plan, addOns, err
 }
 
 // served is the environment that this instance serves, which is where its tenants are.

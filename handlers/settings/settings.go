@@ -80,8 +80,9 @@ type Config struct {
 	Person func(*gin.Context) (Person, error)
 
 	// RoleOf says which role a person, by Person.ID, has in an environment now, from the host's own records. With it, the
-	// approval of somebody who has lost the role of an approver since counts no more when a change request is applied.
-	// Optional; not with Accounts, which know.
+	// approval of somebody who has lost the role of an approver since counts no more when a change request is applied, and
+	// an API token does no more than whoever made it may do at that moment; without it, a token keeps the role that it was
+	// made with until it expires or an admin revokes it. Optional; not with Accounts, which know.
 	RoleOf func(ctx context.Context, person, environment string) (Role, error)
 
 	// SignIn is the host's page for signing in. It is given ?next=, a path on this host to come back to; it must check
@@ -183,7 +184,7 @@ func New(config Config) (*Settings, error) {
 	log := audit.New(config.Store, audit.Options{Key: config.AuditKey, Logger: config.Logger})
 	s := &Settings{app: &shell.App{
 		Audit: log, Address: addressOf(config),
-		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts),
+		Accounts: config.Accounts, Tokens: access.NewTokens(config.Store, config.Accounts, config.RoleOf),
 		Store: config.Store, Changes: changes.New(config.Store, changes.Options{AuditKey: config.AuditKey, MayApprove: mayApprove(config.RoleOf), Telemetry: config.Telemetry}),
 		Catalog: newest, Reviews: review.New(config.Store, newest), Flags: config.Flags, Directory: config.Directory, Recorder: config.Recorder,
 		Alerts: telling, Impacts: impact.NewCounter(), Log: config.Logger, Person: config.Person, SignIn: config.SignIn,

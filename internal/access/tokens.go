@@ -26,13 +26,17 @@ var ErrTooMuch = errors.New("a token can do at most what you can do yourself")
 type Tokens struct {
 	store    *models.Store
 	accounts bool
+	roleOf   RoleOf
 	now      func() time.Time
 }
 
-// NewTokens makes the tokens of a database. Without accounts, a host says who is asking, and a token keeps the role
-// that its creator had.
-func NewTokens(store *models.Store, accounts *Accounts) *Tokens {
-	t := &Tokens{store: store, accounts: accounts != nil, now: time.Now}
+// RoleOf says which role a person, by Person.ID, has in an environment now.
+type RoleOf func(ctx context.Context, person, environment string) (Role, error)
+
+// NewTokens makes the tokens of a database. Without accounts, a host says who is asking and which role they have now; if
+// it cannot (roleOf is nil), a token keeps the role that its creator had.
+func NewTokens(store *models.Store, accounts *Accounts, roleOf RoleOf) *Tokens {
+	t := &Tokens{store: store, accounts: accounts != nil, roleOf: roleOf, now: time.Now}
 	if accounts != nil {
 		t.now = accounts.options.Now
 	}
@@ -140,10 +144,39 @@ func (t *Tokens) Who(ctx context.Context, secret string) (Person, error) {
 		person.Name, person.Email = account.Name, account.Email
 		person.Roles = lower(accountOf(account).Person(), role, row.Environment)
 	}
+	if row.AccountID == nil && t.roleOf != nil {
+		if person.Roles, err = t.lowered(ctx, row, role); err != nil {
+			return Person{}, fmt.Errorf("ask the host for the role of a token's creator: %w", err)
+		}
+	}
 	if row.LastUsedAt == nil || now.Sub(row.LastUsedAt.Time) >= seenEvery {
 		_ = t.store.Write(ctx, func(tx *models.Tx) error { return tx.UsedToken(ctx, row.ID, now) }) // who cannot be noted is let in all the same
 	}
 	return person, nil
+}
+
+// lowered are the roles of a token whose creator a host knows: nowhere more than they have there now.
+func (t *Tokens) lowered(ctx context.Context, row models.APIToken, role Role) (map[string]Role, error) {
+	names := []string{row.Environment}
+	if row.Environment == Everywhere {
+		environments, err := t.store.Environments(ctx)
+		if err != nil {
+			return nil, err
+		}
+		names = names[:0]
+		for _, environment := range environments {
+			names = append(names, environment.Name)
+		}
+	}
+	roles := map[string]Role{}
+	for _, name := range names {
+		own, err := t.roleOf(ctx, row.CreatorID, name)
+		if err != nil {
+			return nil, err
+		}
+		roles[name] = min(role, own)
+	}
+	return roles, nil
 }
 
 // lower are the roles of a token: nowhere more than its creator's.

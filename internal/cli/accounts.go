@@ -24,6 +24,7 @@ type Access struct {
 	OIDCTitle       string        `name:"oidc-title" env:"OIDC_TITLE" placeholder:"NAME" help:"How people know the provider (default: its host)."`
 	OIDCDefaultRole string        `name:"oidc-default-role" env:"OIDC_DEFAULT_ROLE" enum:"none,viewer,editor,approver,admin" default:"none" help:"What somebody may do everywhere who signs in there for the first time: none, viewer, editor, approver or admin (default: ${default})."`
 	OIDCGroupsClaim string        `name:"oidc-groups-claim" env:"OIDC_GROUPS_CLAIM" default:"groups" help:"The claim that lists somebody's groups (default: ${default})."`
+	OIDCScopes      []string      `name:"oidc-scopes" env:"OIDC_SCOPES" placeholder:"LIST" help:"What the provider is asked for besides openid, profile and email, such as groups (default: nothing)."`
 	OIDCGroupRoles  string        `name:"oidc-group-roles" env:"OIDC_GROUP_ROLES" placeholder:"LIST" help:"Roles of groups: GROUP=ROLE or GROUP=ROLE@ENVIRONMENT, separated by commas (default: none)."`
 }
 
@@ -64,7 +65,7 @@ func (s *Access) publicURL() (*url.URL, error) {
 
 func (s *Access) provider() (access.Provider, error) {
 	provider, err := oidc.New(oidc.Config{Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCSecret, Title: s.OIDCTitle,
-		GroupsClaim: s.OIDCGroupsClaim, Redirect: strings.TrimSuffix(s.URL, "/") + settingsPath + "/sign-in/back"})
+		GroupsClaim: s.OIDCGroupsClaim, Scopes: s.OIDCScopes, Redirect: strings.TrimSuffix(s.URL, "/") + settingsPath + "/sign-in/back"})
 	if err != nil {
 		return nil, fmt.Errorf("OIDC_ISSUER, OIDC_CLIENT_ID: %w", err)
 	}

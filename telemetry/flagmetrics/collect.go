@@ -61,7 +61,7 @@ func ofServices() []metric[picture] {
 		counter("unknown_reads_total", "Reads of keys that are no flags: the fallback in the code was served.", func(p picture) int64 { return p.Counts.NotFound }),
 		counter("malformed_reads_total", "Reads of flags that are malformed: their default was served.", func(p picture) int64 { return p.Counts.Failed }),
 		counter("subjects_refused_total", "Subjects that are too large or otherwise wrong, and were evaluated as anonymous.", func(p picture) int64 { return p.Counts.BadSubjects }),
-		counter("subject_lookups_failed_total", "Look-ups of a subject by its id that failed.", func(p picture) int64 { return p.Counts.SubjectErrors }),
+		counter("subject_lookups_failed_total", "Subjects that the host could not find out, in requests and by id.", func(p picture) int64 { return p.Counts.SubjectErrors }),
 		counter("reads_recorded_total", "Flags that were recorded as read, each once a minute at most.", func(p picture) int64 { return p.Counts.ReadsRecorded }),
 		counter("reads_record_failures_total", "Attempts to record them that failed.", func(p picture) int64 { return p.Counts.ReadErrors }),
 	}

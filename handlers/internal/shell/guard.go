@@ -46,6 +46,9 @@ func (a *App) secure(c *gin.Context) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin") // sibling hosts bring a person's cookies: they get no feed as a script
 	h.Set("Cache-Control", "no-store")
+	for _, name := range [...]string{"CDN-Cache-Control", "Surrogate-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-CDN-Cache-Control", "X-Accel-Expires"} {
+		h.Del(name) // a host may set it for all that it serves, and a network's caches follow it whatever Cache-Control says
+	}
 }
 
 // admit finds out who is asking, and whether they may.

@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -82,6 +83,9 @@ type App struct {
 // Start mounts the pages' shell under a group. Routes follow.
 func (a *App) Start(group *gin.RouterGroup) error {
 	a.Base = strings.TrimSuffix(group.BasePath(), "/")
+	if strings.ContainsAny(a.Base, ":*") {
+		return fmt.Errorf("the settings pages cannot be mounted under %s: the path of their group must have no parameters", a.Base)
+	}
 	a.group = group
 	a.needs = map[string]Need{}
 	a.static = assets.NewStatic(a.Base + "/assets/")

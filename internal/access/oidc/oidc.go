@@ -32,6 +32,9 @@ type Config struct {
 	// GroupsClaim names the claim that lists somebody's groups; defaults to groups.
 	GroupsClaim string
 
+	// Scopes are asked for besides openid, profile and email: some providers tell of groups only who asks for groups.
+	Scopes []string
+
 	// Client asks the provider; defaults to one that waits ten seconds.
 	Client *http.Client
 }
@@ -136,7 +139,7 @@ func (p *Provider) identity(id *oidc.IDToken) (access.Identity, error) {
 
 func (p *Provider) client(provider *oidc.Provider) *oauth2.Config {
 	return &oauth2.Config{ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, RedirectURL: p.config.Redirect,
-		Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email"}}
+		Endpoint: provider.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID, "profile", "email"}, p.config.Scopes...)}
 }
 
 // discover asks the provider for its settings, until it has once answered. Others wait meanwhile, none longer than its
