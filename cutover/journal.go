@@ -201,6 +201,13 @@ func (j *Journal) announced(ctx context.Context, entity string, keys []string) (
 	return open, err
 }
 
+// announcedOf reports whether a tenant, or any if it is "", has changes for an authority that are not resolved.
+func (j *Journal) announcedOf(ctx context.Context, entity, authority, tenant string) (some bool, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT EXISTS (SELECT 1 FROM cutover_intents WHERE entity = ? AND authority = ? AND (tenant = ? OR ? = ''))",
+		entity, authority, tenant, tenant).Scan(&some).Error
+	return some, err
+}
+
 // forget removes keys that are held. One that somebody else has leased since, the lease having expired, stays.
 func (l *lease) forget(ctx context.Context, numbers map[string]Number) error {
 	if len(numbers) == 0 {

@@ -113,7 +113,8 @@ type comparison[Q, R, C, V any] struct {
 // againAfter is how long a difference has to last: a change that is being written is on one side first.
 const againAfter = 50 * time.Millisecond
 
-// look compares two answers. A difference is looked at once more, some time later, before it counts.
+// look compares two answers. A difference is looked at once more, some time later, before it counts, and again while changes
+// of the tenant are on their way to the other side: it may be one of them.
 func (c comparison[Q, R, C, V]) look(ctx context.Context, mine shown[R], theirs R) error {
 	if mine.failed {
 		return nil
@@ -129,21 +130,30 @@ func (c comparison[Q, R, C, V]) look(ctx context.Context, mine shown[R], theirs 
 		c.counted.agreed(c.authority, c.tenant, true)
 		return nil
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(againAfter):
+	for look := range looks {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(againAfter << look):
+		}
+		answer, err := c.side(c.authority).Read(ctx, c.query)
+		if err != nil {
+			return err
+		}
+		waits, err := c.journal.announcedOf(ctx, c.config.Flag, c.authority.String(), c.tenant)
+		if err != nil {
+			return err
+		}
+		theirs, err = c.side(c.authority.other()).Read(ctx, c.query)
+		if err != nil {
+			return err
+		}
+		if same := c.same(answer, theirs); same || !waits {
+			c.told(same, answer, theirs)
+			return nil
+		}
 	}
-	answer, err := c.side(c.authority).Read(ctx, c.query)
-	if err != nil {
-		return err
-	}
-	theirs, err = c.side(c.authority.other()).Read(ctx, c.query)
-	if err != nil {
-		return err
-	}
-	c.told(c.same(answer, theirs), answer, theirs)
-	return nil
+	return errCopying // which is told otherwise: as what waits
 }
 
 func (c comparison[Q, R, C, V]) sides(mine, theirs R) (old, fresh R) {

@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,6 +70,53 @@ func TestADifferenceThatIsGoneAtASecondLookDoesNotCount(t *testing.T) {
 			return ""
 		})
 		if stats := entity.Stats(); stats.Different != 0 || len(stats.Samples) != 0 {
+			t.Errorf("different were %d: %v", stats.Different, stats.Samples)
+		}
+	})
+}
+
+func TestAChangeThatASlowSideIsStillTakingIsNoDifference(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1})) // the first is a copy
+		var compared atomic.Int64
+		goesOn := make(chan struct{})
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Timeout = time.Minute
+			apply := c.New.Apply
+			c.New.Apply = func(ctx context.Context, key string, made change) error {
+				<-goesOn
+				return apply(ctx, key, made)
+			}
+			c.SameResult = func(_ string, old, fresh counter) bool {
+				if compared.Add(1) == 2 {
+					close(goesOn)
+				}
+				return old == fresh
+			}
+		})
+		written := make(chan error, 1)
+		go func() { written <- entity.Write(t.Context(), acme, "a", change{Add: 1}) }()
+		eventually(t, func() string {
+			if w.old.rows(t)["a"] != 2 {
+				return "the authority has not got the change"
+			}
+			return ""
+		})
+		read := func() {
+			if c, err := entity.Read(t.Context(), acme, "a"); err != nil || c.N != 2 {
+				t.Errorf("answered %v, %v", c, err)
+			}
+		}
+		read()
+		must(t, <-written) // after the second look
+		eventually(t, func() string {
+			if read(); entity.Stats().Compared == 0 {
+				return "nothing was compared"
+			}
+			return ""
+		})
+		if stats := entity.Stats(); stats.Different != 0 {
 			t.Errorf("different were %d: %v", stats.Different, stats.Samples)
 		}
 	})
