@@ -175,6 +175,36 @@ func TestTablesOfTwoSidesAreNotUsedTogether(t *testing.T) {
 	})
 }
 
+func TestStatementsAreRoutedHoweverTheyAreWritten(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		for _, stage := range []ruleset.Stage{ruleset.StageShadow, ruleset.StageLive, ruleset.StageComplete} {
+			w := newWorld(t, empty)
+			w.clients.at("", stage)
+			w.begins("ann")
+			must(t, w.db.Exec("update CLIENTS\n\tset visits = 7\nwhere Name = ?", "ann").Error)
+			for _, sql := range []string{
+				"SELECT visits FROM Clients WHERE name = ?",
+				"WITH recent AS (SELECT * FROM clients WHERE visits > 0) SELECT visits FROM recent WHERE name = ?",
+			} {
+				var visits int
+				if err := w.db.Raw(sql, "ann").Scan(&visits).Error; err != nil || visits != 7 {
+					t.Errorf("at %s, %s gave %d, %v", stage, sql, visits, err)
+				}
+				must(t, w.db.Transaction(func(tx *gorm.DB) error { return tx.Raw(sql, "ann").Scan(&visits).Error }))
+			}
+			if stage != ruleset.StageComplete {
+				if err := w.db.Exec("UPDATE clients SET visits = 8,\n\tID=ID+10").Error; !errors.Is(err, cutover.ErrNotFollowed) {
+					t.Errorf("at %s another key gave %v", stage, err)
+				}
+				for w.clients.calls.Load() > 0 { // until nothing compares any more
+					<-time.After(time.Millisecond)
+				}
+				w.equal()
+			}
+		}
+	})
+}
+
 func TestWritesThatDoNotTellTheirRowsAreRefused(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
