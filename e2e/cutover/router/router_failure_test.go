@@ -45,6 +45,28 @@ func TestWhatCouldNotBeCopiedIsRepaired(t *testing.T) {
 	})
 }
 
+func TestAPanicWhileRowsAreCopiedIsNoneOfTheRequest(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		w.clients.at("", ruleset.StageShadow)
+		w.begins("ann")
+		var panics atomic.Bool
+		must(t, w.fresh.Callback().Raw().Before("*").Register("test:panic", func(*gorm.DB) {
+			if panics.Load() {
+				panic("a plugin of the other side")
+			}
+		}))
+		panics.Store(true)
+		must(t, w.db.Model(&client{}).Where("name = ?", "ann").Update("visits", 7).Error)
+		if w.failed.Load() != 1 {
+			t.Errorf("%d copies are told to have failed", w.failed.Load())
+		}
+		panics.Store(false)
+		must(t, cutover.Repair(t.Context(), w.db))
+		w.equal()
+	})
+}
+
 func TestReadsOfBothSidesAreCompared(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
