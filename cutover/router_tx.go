@@ -331,7 +331,7 @@ func (r *tableRoute) returning(ctx context.Context, conn gorm.ConnPool, side int
 	for i, field := range table.fields {
 		columns[i] = table.quote(field.DBName)
 	}
-	rows, err := conn.QueryContext(ctx, strings.TrimRight(query, "; \n")+" RETURNING "+strings.Join(columns, ", "), args...)
+	rows, err := conn.QueryContext(ctx, strings.TrimRight(query, "; \t\r\n")+"\nRETURNING "+strings.Join(columns, ", "), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -227,6 +227,23 @@ func TestStatementsAreRoutedHoweverTheyAreWritten(t *testing.T) {
 	})
 }
 
+func TestRawWritesAreFollowedHoweverTheyEnd(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		w.clients.at("", ruleset.StageDualWrite)
+		w.begins("ann")
+		for _, end := range []string{";", ";\n\t\t", "\r\n", " /* of everybody */ ; ", " -- of everybody"} {
+			if err := w.db.Exec("UPDATE clients SET visits = visits + 1" + end).Error; err != nil {
+				t.Errorf("at its end %q: %v", end, err)
+			}
+		}
+		w.equal()
+		if c := rows[client](t, w.fresh); c[0].Visits != 5 {
+			t.Errorf("%d writes were followed", c[0].Visits)
+		}
+	})
+}
+
 func TestWritesThatDoNotTellTheirRowsAreRefused(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
