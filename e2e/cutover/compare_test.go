@@ -122,6 +122,36 @@ func TestAChangeThatASlowSideIsStillTakingIsNoDifference(t *testing.T) {
 	})
 }
 
+func TestSomebodyWhoAlwaysWritesHidesNoDifference(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		must(t, w.new.db.Exec("UPDATE counters SET n = 7 WHERE id = 'a'").Error) // by hand
+		// At each look another change of the tenant is on its way.
+		announce := func(number int64) {
+			must(t, w.journalDB.Exec("DELETE FROM cutover_intents").Error)
+			must(t, w.journalDB.Exec("INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) VALUES ('counters', 'b', ?, 'acme', 'old', false, '', 0, 9000000000000000, 0, '')", number).Error)
+		}
+		var compared atomic.Int64
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Timeout = time.Minute
+			c.SameResult = func(_ string, old, fresh counter) bool {
+				announce(compared.Add(1))
+				return old == fresh
+			}
+		})
+		if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+			t.Error(err)
+		}
+		eventually(t, func() string {
+			if stats := entity.Stats(); stats.Different != 1 {
+				return fmt.Sprintf("different were %d", stats.Different)
+			}
+			return ""
+		})
+	})
+}
+
 func TestMoreComparisonsThanMayRunAreLeftOut(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
