@@ -160,13 +160,13 @@ func (e *Entity[Q, R, C, V]) overwrite(ctx context.Context, target *Side[Q, R, C
 			done.Changed++
 		}
 	}
-	if len(put) > 0 {
-		if err := target.Put(ctx, put); err != nil {
+	if len(done.Gone) > 0 { // first: others may take a value that they had
+		if err := target.Remove(ctx, done.Gone); err != nil {
 			return err
 		}
 	}
-	if len(done.Gone) > 0 {
-		if err := target.Remove(ctx, done.Gone); err != nil {
+	if len(put) > 0 {
+		if err := target.Put(ctx, put); err != nil {
 			return err
 		}
 	}

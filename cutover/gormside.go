@@ -156,30 +156,6 @@ func (t *gormTable) among(keys []string) (condition string, args []any, err erro
 	return "(" + strings.TrimSuffix(strings.Repeat(one+" OR ", len(keys)), " OR ") + ")", args, nil
 }
 
-// put inserts or overwrites rows, a slice of structs. GORM's own upsert would take defaults for zero values.
-func (t *gormTable) put(ctx context.Context, rows reflect.Value) error {
-	var fields []*schema.Field
-	for _, name := range t.schema.DBNames {
-		if field := t.schema.FieldsByDBName[name]; field.Creatable {
-			fields = append(fields, field)
-		}
-	}
-	for from := 0; from < rows.Len(); from += batch {
-		some := rows.Slice(from, min(from+batch, rows.Len()))
-		args := make([]any, 0, some.Len()*len(fields))
-		for i := range some.Len() {
-			for _, field := range fields {
-				value, _ := field.ValueOf(ctx, reflect.Indirect(some.Index(i)))
-				args = append(args, value)
-			}
-		}
-		if err := DB(ctx, t.db).Exec(t.upsert(fields, some.Len()), args...).Error; err != nil {
-			return fmt.Errorf("write rows of %s: %w", t.schema.Table, err)
-		}
-	}
-	return nil
-}
-
 func (t *gormTable) upsert(fields []*schema.Field, rows int) string {
 	var all, primary, updates []string
 	for _, field := range fields {

@@ -201,6 +201,19 @@ func (j *Journal) announced(ctx context.Context, entity string, keys []string) (
 	return open, err
 }
 
+// announcement is one change that is not resolved.
+type announcement struct {
+	Key    string
+	Number int64
+}
+
+// announcedOf are a tenant's changes, or everybody's if it is "", for an authority that are not resolved, at most limit.
+func (j *Journal) announcedOf(ctx context.Context, entity, authority, tenant string, limit int) (open []announcement, err error) {
+	err = j.db.WithContext(ctx).Raw("SELECT row_key AS key, number FROM cutover_intents WHERE entity = ? AND authority = ? AND (tenant = ? OR ? = '') LIMIT ?",
+		entity, authority, tenant, tenant, limit).Scan(&open).Error
+	return open, err
+}
+
 // forget removes keys that are held. One that somebody else has leased since, the lease having expired, stays.
 func (l *lease) forget(ctx context.Context, numbers map[string]Number) error {
 	if len(numbers) == 0 {

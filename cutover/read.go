@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/toprent/flags/models"
@@ -113,7 +114,8 @@ type comparison[Q, R, C, V any] struct {
 // againAfter is how long a difference has to last: a change that is being written is on one side first.
 const againAfter = 50 * time.Millisecond
 
-// look compares two answers. A difference is looked at once more, some time later, before it counts.
+// look compares two answers. A difference is looked at once more, some time later, before it counts, and again while changes
+// of the tenant are on their way to the other side: it may be one of them.
 func (c comparison[Q, R, C, V]) look(ctx context.Context, mine shown[R], theirs R) error {
 	if mine.failed {
 		return nil
@@ -129,21 +131,53 @@ func (c comparison[Q, R, C, V]) look(ctx context.Context, mine shown[R], theirs 
 		c.counted.agreed(c.authority, c.tenant, true)
 		return nil
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(againAfter):
+	var before glance[R]
+	for look := range looks {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(againAfter << look):
+		}
+		now, err := c.glance(ctx)
+		if err != nil {
+			return err
+		}
+		same := c.same(now.mine, now.theirs)
+		if same || len(now.announced) == 0 || look > 0 && c.lasts(before, now) {
+			c.told(same, now.mine, now.theirs)
+			return nil
+		}
+		before = now
 	}
-	answer, err := c.side(c.authority).Read(ctx, c.query)
-	if err != nil {
-		return err
+	return errCopying // which is told otherwise: as what waits
+}
+
+// glance is what both sides say at a moment, and what is on its way from one to the other.
+type glance[R any] struct {
+	mine, theirs R
+	announced    []announcement
+}
+
+// manyAnnounced is how many changes are told apart; of a tenant with more it is taken that the same ones still wait.
+const manyAnnounced = 1000
+
+// glance asks the other side last: a change that is resolved by then is there.
+func (c comparison[Q, R, C, V]) glance(ctx context.Context) (g glance[R], err error) {
+	if g.mine, err = c.side(c.authority).Read(ctx, c.query); err != nil {
+		return g, err
 	}
-	theirs, err = c.side(c.authority.other()).Read(ctx, c.query)
-	if err != nil {
-		return err
+	if g.announced, err = c.journal.announcedOf(ctx, c.config.Flag, c.authority.String(), c.tenant, manyAnnounced); err != nil {
+		return g, err
 	}
-	c.told(c.same(answer, theirs), answer, theirs)
-	return nil
+	g.theirs, err = c.side(c.authority.other()).Read(ctx, c.query)
+	return g, err
+}
+
+// lasts reports whether a difference stayed while all that was on its way arrived: then none of that explains it, nor does what
+// has been announced since, which has changed neither answer. So somebody who always writes hides nothing.
+func (c comparison[Q, R, C, V]) lasts(before, now glance[R]) bool {
+	arrived := len(before.announced) < manyAnnounced && !slices.ContainsFunc(now.announced, func(a announcement) bool { return slices.Contains(before.announced, a) })
+	return arrived && c.config.SameResult(c.query, before.mine, now.mine) && c.config.SameResult(c.query, before.theirs, now.theirs)
 }
 
 func (c comparison[Q, R, C, V]) sides(mine, theirs R) (old, fresh R) {

@@ -99,7 +99,7 @@ type Comparison struct {
 	Query    string // without its values
 	Equal    bool
 	Old, New int   // how many rows each gave
-	Err      error // the side that is not the authority did not answer
+	Err      error // why nothing is known: the side that is not the authority did not answer, or rows were on their way to it
 }
 
 // ErrTwoSides says that a statement or a transaction needs tables that are on different sides.

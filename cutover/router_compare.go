@@ -26,13 +26,9 @@ func (r *routes) compare(db *gorm.DB) {
 	if db.Error != nil && !errors.Is(db.Error, gorm.ErrRecordNotFound) {
 		return
 	}
-	route := r.tables[db.Statement.Table]
 	query := db.Statement.SQL.String()
-	if db.Statement.Table == "" {
-		if s := r.read(query); len(s.tables) > 0 && s.verb == "SELECT" && !s.writes {
-			route = r.tables[s.tables[0]]
-		}
-	}
+	s := r.read(query)
+	route := r.together(s)
 	if route == nil || r.Compared == nil && route.owner == nil {
 		return
 	}
@@ -42,7 +38,7 @@ func (r *routes) compare(db *gorm.DB) {
 		return
 	}
 	args, fixed := freeze(db.Statement.Vars)
-	if s := r.read(query); !at.Stage.Compared() || !fixed || s.locking || s.writes || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") || !route.sampled() {
+	if !at.Stage.Compared() || !fixed || s.locking || strings.Contains(query, "LIMIT") && !strings.Contains(query, "ORDER BY") || !route.sampled() {
 		at.end()
 		return
 	}
@@ -61,6 +57,23 @@ func (r *routes) compare(db *gorm.DB) {
 		defer func() { cancel(); at.end(); <-r.comparisons }()
 		route.told(route.ask(ctx, Comparison{Entity: route.name, Tenant: tenant, Query: query}, sideAt(at.Stage), args), sideAt(at.Stage))
 	}()
+}
+
+// together is the first table that a question names, if both sides have what it names: tables that move together.
+func (r *routes) together(s statement) (first *tableRoute) {
+	if !s.asks() {
+		return nil
+	}
+	for _, table := range s.tables {
+		route := r.tables[table]
+		if route == nil || first != nil && route.group != first.group {
+			return nil
+		}
+		if first == nil {
+			first = route
+		}
+	}
+	return first
 }
 
 // told tells of a comparison: who asked for it, and the settings pages. These are shown the query without its values and how many
@@ -95,26 +108,42 @@ func freeze(vars []any) (args []any, ok bool) {
 	return args, true
 }
 
-// errChanging says that the rows were being changed each time that they were looked at.
-var errChanging = errors.New("the rows changed while they were compared")
+// Of comparisons that say nothing: the rows were being changed each time that they were looked at, or their copy is on its way.
+var (
+	errChanging = errors.New("the rows changed while they were compared")
+	errCopying  = errors.New("rows were being copied while they were compared")
+)
 
 // looks are how often two answers that differ are looked at again.
 const looks = 4
 
 // ask compares both sides' answers. They differ while a write is on its way: so a difference has to last while the authority's
-// answer stays what it is.
+// answer stays what it is, and after what was marked with that answer has been copied, by whatever instance.
 func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args []any) Comparison {
-	var before []string
+	var before, marked []string
 	for look := range looks {
+		copying, err := r.copying(ctx, authority, marked)
+		if c.Err = err; err != nil {
+			return c
+		}
 		answers, err := r.both(ctx, c, authority, args)
 		if c.Err = err; err != nil {
 			return c
 		}
 		c.Old, c.New, c.Equal = len(answers[0]), len(answers[1]), slices.Equal(answers[0], answers[1])
 		if c.Equal || look == looks-1 && slices.Equal(before, answers[authority]) {
+			if copying && !c.Equal {
+				c.Err = errCopying
+			}
 			return c
 		}
-		before = answers[authority]
+		if before = answers[authority]; look == looks-2 {
+			marks, _, err := r.sides[authority].store.Marked(ctx, r.marks, drainSome)
+			if c.Err = err; err != nil {
+				return c
+			}
+			marked = keysOf(marks)
+		}
 		select {
 		case <-ctx.Done():
 			c.Err = ctx.Err()
@@ -124,6 +153,12 @@ func (r *tableRoute) ask(ctx context.Context, c Comparison, authority int, args 
 	}
 	c.Err = errChanging
 	return c
+}
+
+// copying reports whether any of those keys is still marked. Before the other side is asked: a copy is made before its mark goes.
+func (r *tableRoute) copying(ctx context.Context, authority int, marked []string) (bool, error) {
+	marks, err := r.sides[authority].store.MarkedAmong(ctx, r.marks, marked)
+	return len(marks) > 0, err
 }
 
 // both asks both sides, the authority last.

@@ -52,7 +52,7 @@ func (r *tableRoute) copyNow(ctx context.Context, from int, tenant string, marke
 	defer cancel()
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(marked)), drainSome) {
 		began := time.Now()
-		err := r.copy(ctx, from, keys)
+		err := guarded(which(1-from), func() error { return r.copy(ctx, from, keys) })
 		r.wrote(1-from, tenant, began, err)
 		if err != nil {
 			r.paused.set(time.Now(), r.all.Patience)

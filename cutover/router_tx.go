@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // tx is a transaction on one side. Like every transaction it is used by one goroutine.
@@ -72,15 +74,34 @@ func (r *tableRoute) renames(s statement, query string) bool {
 	if s.verb != "UPDATE" {
 		return false
 	}
-	changes, _, _ := strings.Cut(query, "WHERE")
-	for _, field := range r.sides[0].fields {
-		for _, name := range []string{field.DBName, r.sides[0].quote(field.DBName)} {
-			if strings.Contains(changes, " "+name+"=") || strings.Contains(changes, ","+name+"=") || strings.Contains(changes, " "+name+" =") {
-				return true
+	sets, target := false, false // what comes next is a column that is set
+	depth, list := 0, 0          // of parentheses; that of a list of such columns
+	for w := (words{sql: query}); w.next(); {
+		switch word := w.upper(); {
+		case depth == 0 && !sets && w.name && word == "SET":
+			sets, target = true, true
+		case depth == 0 && sets && w.name && (word == "WHERE" || word == "RETURNING"):
+			return false
+		case w.word == "(":
+			if depth++; target {
+				list = depth
 			}
+		case w.word == ")":
+			depth, list, target = depth-1, 0, false
+		case w.word == ",":
+			target = sets && depth == list
+		case target && r.isKey(w.word):
+			return true
+		default:
+			target = false
 		}
 	}
 	return false
+}
+
+// isKey reports whether a column is one of the primary key's.
+func (r *tableRoute) isKey(column string) bool {
+	return slices.ContainsFunc(r.sides[0].fields, func(f *schema.Field) bool { return strings.EqualFold(f.DBName, column) })
 }
 
 // savepoint keeps savepoints for later. Going back to one that is kept goes back to the beginning.
@@ -310,7 +331,7 @@ func (r *tableRoute) returning(ctx context.Context, conn gorm.ConnPool, side int
 	for i, field := range table.fields {
 		columns[i] = table.quote(field.DBName)
 	}
-	rows, err := conn.QueryContext(ctx, strings.TrimRight(query, "; \n")+" RETURNING "+strings.Join(columns, ", "), args...)
+	rows, err := conn.QueryContext(ctx, strings.TrimRight(query, "; \t\r\n")+"\nRETURNING "+strings.Join(columns, ", "), args...)
 	if err != nil {
 		return nil, err
 	}

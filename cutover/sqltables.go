@@ -1,6 +1,7 @@
 package cutover
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 type statement struct {
 	verb      string   // in capitals
 	tables    []string // in the order they are named; the first is the one written to
+	named     []string // queries that WITH names, which may be among the tables
 	returning bool
 	locking   bool // FOR UPDATE and the like
 	several   bool // more than one statement
@@ -18,7 +20,7 @@ type statement struct {
 }
 
 // asks reports whether a statement changes nothing.
-func (s statement) asks() bool { return s.verb == "SELECT" && !s.writes }
+func (s statement) asks() bool { return (s.verb == "SELECT" || s.verb == "WITH") && !s.writes }
 
 // statements remembers what was read: a host has few statements, and their values are not in them.
 type statements struct {
@@ -37,6 +39,7 @@ func (r *routes) read(sql string) statement {
 		return *known.(*statement)
 	}
 	s := readStatement(sql)
+	s.tables = r.known(s)
 	if len(sql) > maxRemembered {
 		return s
 	}
@@ -48,15 +51,40 @@ func (r *routes) read(sql string) statement {
 	return s
 }
 
+// known gives tables the names by which they are routed: databases take a name in other letters for the same. What WITH names is no
+// table, unless one is called so.
+func (r *routes) known(s statement) (tables []string) {
+	for _, table := range s.tables {
+		if r.tables[table] == nil {
+			for name := range r.tables {
+				if strings.EqualFold(name, table) {
+					table = name
+				}
+			}
+		}
+		same := func(name string) bool { return strings.EqualFold(name, table) }
+		if r.tables[table] != nil || !slices.ContainsFunc(s.named, same) {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
 // readStatement looks at a statement's words. Text and comments are not looked into.
 func readStatement(sql string) (s statement) {
 	var before, last string  // the words before this one, in capitals
 	var expect, listing bool // a table comes next; it may come after a comma
+	var main bool            // what WITH names is over
 	var functions []string   // what stands before each open parenthesis
 	var lists []bool         // whether the list around each parenthesis goes on after it
 	for w := (words{sql: sql}); w.next(); before, last = last, w.upper() {
 		if s.several {
 			return s
+		}
+		if s.verb == "WITH" && !main && len(functions) == 0 {
+			if main = w.name && w.upper() == "SELECT"; (w.name || w.quoted) && w.upper() != "RECURSIVE" && (last == "WITH" || last == "RECURSIVE" || last == ",") {
+				s.named = append(s.named, w.word)
+			}
 		}
 		switch word := w.upper(); {
 		case w.word == ";":

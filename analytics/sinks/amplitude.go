@@ -53,14 +53,19 @@ type amplitudeEvent struct {
 }
 
 func encodeAmplitude(e models.FeatureFlagEvent) []byte {
-	out := amplitudeEvent{UserID: e.UserID, DeviceID: e.VisitorID, Type: nameOf(e), Time: e.At.UnixMilli(), InsertID: e.ID, Properties: propertiesOf(e)}
+	out := amplitudeEvent{UserID: e.UserID, DeviceID: deviceOf(e), Type: nameOf(e), Time: e.At.UnixMilli(), InsertID: e.ID, Properties: propertiesOf(e)}
 	if e.Tenant != "" {
 		out.Groups = map[string]string{"tenant": e.Tenant}
 	}
-	if out.UserID == "" && out.DeviceID == "" {
-		out.DeviceID = "tenant " + e.Tenant
-	}
 	return encode(out)
+}
+
+// deviceOf is the device that Amplitude is told of.
+func deviceOf(e models.FeatureFlagEvent) string {
+	if e.UserID == "" && e.VisitorID == "" {
+		return "tenant " + e.Tenant
+	}
+	return e.VisitorID
 }
 
 // amplitudeBody puts events into a request. Our users' ids may be short, and are meant so.
@@ -151,8 +156,8 @@ func devices(from any) map[string]int {
 func eventsOf(events []models.FeatureFlagEvent, users, devices map[string]int) (indexes []int) {
 	for i, e := range events {
 		_, user := users[e.UserID]
-		_, device := devices[e.VisitorID]
-		if user && e.UserID != "" || device && e.VisitorID != "" {
+		_, device := devices[deviceOf(e)]
+		if user && e.UserID != "" || device && deviceOf(e) != "" {
 			indexes = append(indexes, i)
 		}
 	}

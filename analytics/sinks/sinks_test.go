@@ -241,6 +241,27 @@ func TestWhoAmplitudeThrottlesWaitsAndTheOthersAreTaken(t *testing.T) {
 	}
 }
 
+func TestATenantThatAmplitudeThrottlesOrSilencesKeepsNobodyElseWaiting(t *testing.T) {
+	events := some(4)
+	events[2] = event(2, func(e *models.FeatureFlagEvent) { e.UserID, e.VisitorID, e.Kind = "", "", models.EventPlan })
+	for answer, want := range map[string]analytics.Failure{
+		`{"code": 429, "throttled_devices": {"tenant acme": 31}}`:                {Taken: []int{0, 1, 3}},
+		`{"code": 429, "exceeded_daily_quota_devices": {"tenant acme": 500001}}`: {Taken: []int{0, 1, 3}, Refused: []int{2}},
+		`{"code": 400, "silenced_devices": ["tenant acme"]}`:                     {Taken: []int{0, 1, 3}, Refused: []int{2}},
+	} {
+		v := amplitude(t)
+		v.first = append(v.first, func(w http.ResponseWriter, _ *http.Request) bool {
+			var said object
+			_ = json.Unmarshal([]byte(answer), &said)
+			answers(w, int(said["code"].(float64)), said)
+			return true
+		})
+		if f := failure(t, toAmplitude(t, v, amplitudeKey).Send(t.Context(), events)); !slices.Equal(f.Taken, want.Taken) || !slices.Equal(f.Refused, want.Refused) {
+			t.Errorf("%s: %+v", answer, f)
+		}
+	}
+}
+
 func TestAVendorThatAsksToWaitIsHeard(t *testing.T) {
 	v := mixpanel(t)
 	v.first = append(v.first, func(w http.ResponseWriter, _ *http.Request) bool {

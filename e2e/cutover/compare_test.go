@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,83 @@ func TestADifferenceThatIsGoneAtASecondLookDoesNotCount(t *testing.T) {
 		if stats := entity.Stats(); stats.Different != 0 || len(stats.Samples) != 0 {
 			t.Errorf("different were %d: %v", stats.Different, stats.Samples)
 		}
+	})
+}
+
+func TestAChangeThatASlowSideIsStillTakingIsNoDifference(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1})) // the first is a copy
+		var compared atomic.Int64
+		goesOn := make(chan struct{})
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Timeout = time.Minute
+			apply := c.New.Apply
+			c.New.Apply = func(ctx context.Context, key string, made change) error {
+				<-goesOn
+				return apply(ctx, key, made)
+			}
+			c.SameResult = func(_ string, old, fresh counter) bool {
+				if compared.Add(1) == 2 {
+					close(goesOn)
+				}
+				return old == fresh
+			}
+		})
+		written := make(chan error, 1)
+		go func() { written <- entity.Write(t.Context(), acme, "a", change{Add: 1}) }()
+		eventually(t, func() string {
+			if w.old.rows(t)["a"] != 2 {
+				return "the authority has not got the change"
+			}
+			return ""
+		})
+		read := func() {
+			if c, err := entity.Read(t.Context(), acme, "a"); err != nil || c.N != 2 {
+				t.Errorf("answered %v, %v", c, err)
+			}
+		}
+		read()
+		must(t, <-written) // after the second look
+		eventually(t, func() string {
+			if read(); entity.Stats().Compared == 0 {
+				return "nothing was compared"
+			}
+			return ""
+		})
+		if stats := entity.Stats(); stats.Different != 0 {
+			t.Errorf("different were %d: %v", stats.Different, stats.Samples)
+		}
+	})
+}
+
+func TestSomebodyWhoAlwaysWritesHidesNoDifference(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		must(t, w.entity.Write(t.Context(), acme, "a", change{Add: 1}))
+		must(t, w.new.db.Exec("UPDATE counters SET n = 7 WHERE id = 'a'").Error) // by hand
+		// At each look another change of the tenant is on its way.
+		announce := func(number int64) {
+			must(t, w.journalDB.Exec("DELETE FROM cutover_intents").Error)
+			must(t, w.journalDB.Exec("INSERT INTO cutover_intents (entity, row_key, number, tenant, authority, written, change, begun_at, next_at, attempts, error) VALUES ('counters', 'b', ?, 'acme', 'old', false, '', 0, 9000000000000000, 0, '')", number).Error)
+		}
+		var compared atomic.Int64
+		_, entity := w.instance(func(c *cutover.Config[string, counter, change, counter]) {
+			c.Timeout = time.Minute
+			c.SameResult = func(_ string, old, fresh counter) bool {
+				announce(compared.Add(1))
+				return old == fresh
+			}
+		})
+		if _, err := entity.Read(t.Context(), acme, "a"); err != nil {
+			t.Error(err)
+		}
+		eventually(t, func() string {
+			if stats := entity.Stats(); stats.Different != 1 {
+				return fmt.Sprintf("different were %d", stats.Different)
+			}
+			return ""
+		})
 	})
 }
 

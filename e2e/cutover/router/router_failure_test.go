@@ -45,6 +45,28 @@ func TestWhatCouldNotBeCopiedIsRepaired(t *testing.T) {
 	})
 }
 
+func TestAPanicWhileRowsAreCopiedIsNoneOfTheRequest(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		w.clients.at("", ruleset.StageShadow)
+		w.begins("ann")
+		var panics atomic.Bool
+		must(t, w.fresh.Callback().Raw().Before("*").Register("test:panic", func(*gorm.DB) {
+			if panics.Load() {
+				panic("a plugin of the other side")
+			}
+		}))
+		panics.Store(true)
+		must(t, w.db.Model(&client{}).Where("name = ?", "ann").Update("visits", 7).Error)
+		if w.failed.Load() != 1 {
+			t.Errorf("%d copies are told to have failed", w.failed.Load())
+		}
+		panics.Store(false)
+		must(t, cutover.Repair(t.Context(), w.db))
+		w.equal()
+	})
+}
+
 func TestReadsOfBothSidesAreCompared(t *testing.T) {
 	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
 		w := newWorld(t, empty)
@@ -71,6 +93,64 @@ func TestReadsOfBothSidesAreCompared(t *testing.T) {
 			}
 			must(t, second.Exec("ALTER TABLE away RENAME TO clients").Error)
 			must(t, second.Exec("UPDATE clients SET visits = 0").Error)
+		}
+	})
+}
+
+func TestRowsThatAreJustBeingCopiedAreNotToldToBeDifferent(t *testing.T) {
+	w := newWorld(t, func() *gorm.DB { return databases.Postgres(t) })
+	tell := newWorld(t, func() *gorm.DB { return databases.Postgres(t) }, func(r *cutover.Router) { w.compared(r) })
+	tell.clients.at("", ruleset.StageShadow)
+	tell.begins("ann")
+	find := func() cutover.Comparison {
+		must(t, tell.db.Order("id").Find(&[]client{}).Error)
+		return <-w.comparisons
+	}
+	slow := tell.fresh.Begin()
+	must(t, slow.Exec("LOCK TABLE clients IN EXCLUSIVE MODE").Error) // it can be read
+	updated := make(chan error, 1)
+	go func() { updated <- tell.db.Model(&client{}).Where("name = ?", "ann").Update("visits", 7).Error }()
+	for visits := 0; visits != 7; {
+		must(t, tell.old.Model(&client{}).Select("visits").Take(&visits).Error)
+	}
+	if c := find(); c.Err == nil {
+		t.Errorf("while a row was copied the sides compared as %+v", c)
+	}
+	must(t, slow.Rollback().Error)
+	must(t, <-updated)
+	must(t, cutover.Repair(t.Context(), tell.db))
+	must(t, tell.fresh.Exec("UPDATE clients SET visits = 8").Error)
+	if c := find(); c.Equal || c.Err != nil {
+		t.Errorf("different rows compared as %+v", c)
+	}
+}
+
+func TestReadsOfTablesThatStayWhereTheyAreAreNotCompared(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		tell := newWorld(t, empty, func(r *cutover.Router) { w.compared(r) })
+		must(t, tell.db.Create(&country{Code: "at", Name: "Austria"}).Error)
+		tell.clients.at("", ruleset.StageShadow)
+		tell.begins("at")
+		for name, do := range map[string]func(found *[]client) error{
+			"a join": func(found *[]client) error {
+				return tell.db.Joins("JOIN countries ON countries.code = clients.name").Find(found).Error
+			},
+			"a subquery": func(found *[]client) error {
+				return tell.db.Where("name IN (?)", tell.db.Model(&country{}).Select("code")).Find(found).Error
+			},
+		} {
+			var found []client
+			must(t, do(&found))
+			must(t, are(len(found), 1))
+			for tell.clients.calls.Load() > 0 { // until nothing compares any more
+				<-time.After(time.Millisecond)
+			}
+			select {
+			case c := <-w.comparisons:
+				t.Errorf("%s with a table that is on the old side alone compared as %+v", name, c)
+			default:
+			}
 		}
 	})
 }
@@ -114,6 +194,53 @@ func TestTablesOfTwoSidesAreNotUsedTogether(t *testing.T) {
 			return errors.Join(tx.Create(&client{Name: "bob"}).Error, tx.First(&found, "code = ?", "at").Error)
 		}))
 		w.equal()
+	})
+}
+
+func TestStatementsAreRoutedHoweverTheyAreWritten(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		for _, stage := range []ruleset.Stage{ruleset.StageShadow, ruleset.StageLive, ruleset.StageComplete} {
+			w := newWorld(t, empty)
+			w.clients.at("", stage)
+			w.begins("ann")
+			must(t, w.db.Exec("update CLIENTS\n\tset visits = 7\nwhere Name = ?", "ann").Error)
+			for _, sql := range []string{
+				"SELECT visits FROM Clients WHERE name = ?",
+				"WITH recent AS (SELECT * FROM clients WHERE visits > 0) SELECT visits FROM recent WHERE name = ?",
+			} {
+				var visits int
+				if err := w.db.Raw(sql, "ann").Scan(&visits).Error; err != nil || visits != 7 {
+					t.Errorf("at %s, %s gave %d, %v", stage, sql, visits, err)
+				}
+				must(t, w.db.Transaction(func(tx *gorm.DB) error { return tx.Raw(sql, "ann").Scan(&visits).Error }))
+			}
+			if stage != ruleset.StageComplete {
+				if err := w.db.Exec("UPDATE clients SET visits = 8,\n\tID=ID+10").Error; !errors.Is(err, cutover.ErrNotFollowed) {
+					t.Errorf("at %s another key gave %v", stage, err)
+				}
+				for w.clients.calls.Load() > 0 { // until nothing compares any more
+					<-time.After(time.Millisecond)
+				}
+				w.equal()
+			}
+		}
+	})
+}
+
+func TestRawWritesAreFollowedHoweverTheyEnd(t *testing.T) {
+	databases.OnEach(t, func(t *testing.T, empty func() *gorm.DB) {
+		w := newWorld(t, empty)
+		w.clients.at("", ruleset.StageDualWrite)
+		w.begins("ann")
+		for _, end := range []string{";", ";\n\t\t", "\r\n", " /* of everybody */ ; ", " -- of everybody"} {
+			if err := w.db.Exec("UPDATE clients SET visits = visits + 1" + end).Error; err != nil {
+				t.Errorf("at its end %q: %v", end, err)
+			}
+		}
+		w.equal()
+		if c := rows[client](t, w.fresh); c[0].Visits != 5 {
+			t.Errorf("%d writes were followed", c[0].Visits)
+		}
 	})
 }
 
