@@ -165,7 +165,8 @@ func (d *differ) variants(was, is []ruleset.Variant) {
 			if a, b := d.variantValue(was), d.variantValue(is); a != b {
 				d.add("variant “%s” %s, was %s", is.Name, b, a)
 			} else {
-				d.add("variant “%s” has another value", is.Name)
+				a, b := fromWhereTheyDiffer(string(was.Value), string(is.Value))
+				d.add("variant “%s” has another value: %s, was %s", is.Name, b, a)
 			}
 		})
 	if before == len(d.lines) && !same(was, is) {
@@ -267,6 +268,17 @@ func short(text string) string {
 		return string(runes[:60]) + "…"
 	}
 	return text
+}
+
+// fromWhereTheyDiffer is what follows where two long texts begin to differ, and a little of what is before it.
+func fromWhereTheyDiffer(a, b string) (inA, inB string) {
+	one, other := []rune(a), []rune(b)
+	from := 0
+	for from < len(one) && from < len(other) && one[from] == other[from] {
+		from++
+	}
+	from = max(0, from-20)
+	return "…" + short(string(one[from:])), "…" + short(string(other[from:]))
 }
 
 // place is a place in a list, counted from 1, in words.
