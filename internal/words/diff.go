@@ -119,10 +119,13 @@ func (d *differ) value(what string, was, is any) {
 	}
 }
 
-// addNames adds a line if there are any names.
+// named is how many names stand on a line.
+const named = 12
+
+// addNames adds all names, on as many lines as they take: what is reviewed hides none.
 func (d *differ) addNames(format string, all []string) {
-	if len(all) > 0 {
-		d.add(format, list(all, 12, ", ", ", "))
+	for some := range slices.Chunk(all, named) {
+		d.add(format, strings.Join(some, ", "))
 	}
 }
 

@@ -18,7 +18,7 @@ func NewFlag(is ruleset.Flag, zone *time.Location) []string {
 	d := differ{zone: zone, key: is.Key}
 	d.add("new, %s", phrase(FlagIn(is, time.Time{}, zone)))
 	d.waits(is)
-	d.longer(is.Rules)
+	d.longer(is)
 	for _, v := range is.Variants {
 		d.add("variant “%s”: %s", v.Name, d.variantValue(v))
 	}
@@ -49,15 +49,18 @@ func (d *differ) waits(is ruleset.Flag) {
 	d.add("once it is switched on: %s", phrase(FlagIn(on, time.Time{}, d.zone)))
 }
 
-// longer tells each rule on a line of its own where one sentence does not hold them all, or not both ends of a share that
-// moves.
-func (d *differ) longer(rules []ruleset.Rule) {
-	moving := slices.ContainsFunc(rules, func(r ruleset.Rule) bool { return r.Percent != nil && r.Percent.Moving() })
-	if !moving && len(rules) <= 5 {
-		return
+// longer tells on lines of their own what one sentence does not hold: each of many rules, both ends of a share that moves,
+// each of many values, and each of many flags that it requires.
+func (d *differ) longer(is ruleset.Flag) {
+	moving := slices.ContainsFunc(is.Rules, func(r ruleset.Rule) bool { return r.Percent != nil && r.Percent.Moving() })
+	for i, rule := range is.Rules {
+		if moving || leavesOut(len(is.Rules), shownRules) {
+			d.add("%s: %s", called(rule, i), lower(RuleIn(rule, d.zone)))
+		}
+		d.inFull("condition of "+called(rule, i), rule.When, 0)
 	}
-	for i, rule := range rules {
-		d.add("%s: %s", called(rule, i), lower(RuleIn(rule, d.zone)))
+	if leavesOut(len(is.Prerequisites), shownRules-1) { // beside the plan
+		d.prerequisites(nil, is.Prerequisites)
 	}
 }
 
@@ -81,7 +84,10 @@ func closed(is ruleset.Flag, zone *time.Location) (said []string) {
 
 // NewSegment says who is in a segment that is new.
 func NewSegment(is ruleset.Segment, zone *time.Location) []string {
-	return []string{"new, " + who(&is.When, zone)}
+	d := differ{zone: zone}
+	d.add("new, %s", who(&is.When, zone))
+	d.inFull("condition", &is.When, 0)
+	return d.lines
 }
 
 // NewPlan says where a plan that is new stands, and what it includes.

@@ -102,3 +102,45 @@ func TestWhatDiffersFarBackInAValueIsTold(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+func TestAReviewNamesEverybodyOfALongList(t *testing.T) {
+	ids := make([]string, 40)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("tenant-%d-", i)
+	}
+	long := ruleset.Condition{Attribute: "tenant", Operator: ruleset.In, Values: ruleset.Texts(ids)}
+	short := ruleset.Condition{Attribute: "tenant", Operator: ruleset.In, Values: ruleset.Texts(ids[:1])}
+	germany := country("DE")
+	either := ruleset.Condition{Any: []ruleset.Condition{germany, {Not: &long}}}
+	parts := ruleset.Condition{}
+	for _, id := range ids {
+		parts.Any = append(parts.Any, ruleset.Condition{Attribute: "tenant", Operator: ruleset.StartsWith, Values: ruleset.Texts([]string{id})})
+	}
+	segment := func(c ruleset.Condition) ruleset.Segment { return ruleset.Segment{Key: "s", When: c} }
+	flag := func(rules ...ruleset.Rule) ruleset.Flag {
+		return ruleset.Flag{Key: "a", Type: ruleset.Boolean, Enabled: true, Rules: rules}
+	}
+	rule := func(c *ruleset.Condition) ruleset.Rule { return ruleset.Rule{Name: "r", When: c, Serve: "on"} }
+	for name, lines := range map[string][]string{
+		"a new segment":            words.NewSegment(segment(long), time.UTC),
+		"a new segment of two":     words.NewSegment(segment(either), time.UTC),
+		"a new segment of many":    words.NewSegment(segment(parts), time.UTC),
+		"a new flag":               words.NewFlag(flag(rule(&long)), time.UTC),
+		"a new plan":               words.NewPlan(ruleset.Plan{Key: "p", Features: ids}),
+		"a plan with more":         words.PlanDiff(ruleset.Plan{Key: "p", Features: []string{"x"}}, ruleset.Plan{Key: "p", Features: append([]string{"x"}, ids...)}),
+		"a segment with more":      words.SegmentDiff(segment(short), segment(long), time.UTC),
+		"a segment with less":      words.SegmentDiff(segment(long), segment(short), time.UTC),
+		"a segment otherwise":      words.SegmentDiff(segment(germany), segment(long), time.UTC),
+		"a rule that is added":     words.FlagDiff(flag(), flag(rule(&long)), time.UTC),
+		"a rule that is limited":   words.FlagDiff(flag(rule(nil)), flag(rule(&long)), time.UTC),
+		"a condition that is more": words.FlagDiff(flag(rule(&germany)), flag(rule(&ruleset.Condition{All: []ruleset.Condition{germany, long}})), time.UTC),
+	} {
+		all := strings.Join(lines, "\n")
+		for _, id := range ids[1:] {
+			if !strings.Contains(all, id) {
+				t.Errorf("%s: %s is not told:\n%s", name, id, all)
+				break
+			}
+		}
+	}
+}
