@@ -265,10 +265,16 @@ func equal(a, b any) bool {
 	return err == nil && bytes.Equal(one, other)
 }
 
+// shownValue is how many characters of a value are told: more than of other texts, since people approve what they read.
+const shownValue = 240
+
 // short is a text that fits a line.
-func short(text string) string {
-	if runes := []rune(text); len(runes) > 60 {
-		return string(runes[:60]) + "…"
+func short(text string) string { return cut(text, 60) }
+
+// cut is the beginning of a text, with a sign that it goes on.
+func cut(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + "…"
 	}
 	return text
 }
@@ -281,7 +287,7 @@ func fromWhereTheyDiffer(a, b string) (inA, inB string) {
 		from++
 	}
 	from = max(0, from-20)
-	return "…" + short(string(one[from:])), "…" + short(string(other[from:]))
+	return "…" + cut(string(one[from:]), shownValue), "…" + cut(string(other[from:]), shownValue)
 }
 
 // place is a place in a list, counted from 1, in words.

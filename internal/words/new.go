@@ -19,17 +19,24 @@ func NewFlag(is ruleset.Flag, zone *time.Location) []string {
 	d.add("new, %s", phrase(FlagIn(is, time.Time{}, zone)))
 	d.waits(is)
 	d.longer(is)
-	for _, v := range is.Variants {
-		d.add("variant “%s”: %s", v.Name, d.variantValue(v))
-	}
-	filled := is.Filled()
-	if off, otherwise := Variant(filled, filled.Off), Variant(filled, filled.Default); len(is.Variants) > 0 && !is.Staged() && (off != "off" || otherwise != "off") {
-		d.add("off is %s, default is %s", off, otherwise)
+	if !is.Staged() {
+		d.values(is)
 	}
 	if is.ClientVisible {
 		d.add("client-visible")
 	}
 	return d.lines
+}
+
+// values tells each value that a flag can serve, and which stands in for the others.
+func (d *differ) values(is ruleset.Flag) {
+	for _, v := range is.Variants {
+		d.add("variant “%s”: %s", v.Name, d.variantValue(v))
+	}
+	is = is.Filled()
+	if off, otherwise := Variant(is, is.Off), Variant(is, is.Default); len(is.Variants) > 0 && (off != "off" || otherwise != "off") {
+		d.add("off is %s, default is %s", off, otherwise)
+	}
 }
 
 // phrase is a sentence as a part of another.

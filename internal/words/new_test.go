@@ -94,11 +94,11 @@ func TestWhatIsNewHidesNothingBehindASwitch(t *testing.T) {
 
 func TestWhatDiffersFarBackInAValueIsTold(t *testing.T) {
 	value := func(end string) ruleset.Flag {
-		text, _ := json.Marshal(strings.Repeat("x", 200) + end)
+		text, _ := json.Marshal(strings.Repeat("x", 400) + end)
 		return ruleset.Flag{Key: "a", Type: ruleset.String, Variants: []ruleset.Variant{{Name: "v", Value: text}}}
 	}
 	lines := words.FlagDiff(value("the old site"), value("the new site"), time.UTC)
-	if len(lines) != 1 || !strings.Contains(lines[0], "the old site") || !strings.Contains(lines[0], "the new site") || len(lines[0]) > 200 {
+	if len(lines) != 1 || !strings.Contains(lines[0], "the old site") || !strings.Contains(lines[0], "the new site") || len(lines[0]) > 300 {
 		t.Errorf("%q", lines)
 	}
 }
