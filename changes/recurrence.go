@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // a window's zone must be known wherever the program runs
 )
@@ -220,6 +221,49 @@ func (r *Recurrence) Next(after time.Time, n int) (all []Occurrence) {
 		after = next.at
 	}
 	return all
+}
+
+// String says the whole of it: “On Monday and Friday from 09:00 to 17:00 (Europe/Berlin), from 31 Mar 2027 to 30 Apr 2027, it
+// enables new-home; when a window is over, it disables it.” The next occurrences alone would not tell of the days behind
+// them, nor of the end.
+func (r *Recurrence) String() string {
+	if r == nil || r.mistake() != "" {
+		return ""
+	}
+	days := slices.Clone(r.Days)
+	slices.SortFunc(days, func(a, b time.Weekday) int { return (int(a)+6)%7 - (int(b)+6)%7 }) // Monday comes first
+	days = slices.Compact(days)
+	on := "Every day"
+	if len(days) < 7 {
+		all := make([]string, len(days))
+		for i, d := range days {
+			all[i] = d.String()
+		}
+		on = "On " + listed(all)
+	}
+	closes := r.Closes
+	if r.Closes <= r.Opens {
+		closes += " of the next day"
+	}
+	from, _ := time.Parse(time.DateOnly, r.From) // mistake has read it
+	span := "from " + from.Format("2 Jan 2006") + " on, without end"
+	if until, err := time.Parse(time.DateOnly, r.Until); err == nil {
+		span = "from " + from.Format("2 Jan 2006") + " to " + until.Format("2 Jan 2006")
+	}
+	them := "it"
+	if len(r.Flags) > 1 {
+		them = "them"
+	}
+	return fmt.Sprintf("%s from %s to %s (%s), %s, it enables %s; when a window is over, it disables %s.", on, r.Opens, closes, r.Zone, span, listed(r.Flags), them)
+}
+
+// listed names all of a list.
+func listed(all []string) string {
+	last := len(all) - 1
+	if last < 1 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:last], ", ") + " and " + all[last]
 }
 
 // Mistake says what is wrong with a recurrence; empty: nothing.

@@ -82,3 +82,17 @@ func TestARecurrenceSaysWhatIsWrongWithIt(t *testing.T) {
 		}
 	}
 }
+
+func TestARecurrenceSaysAllOfIt(t *testing.T) {
+	night := Recurrence{Flags: []string{"a", "b"}, Days: []time.Weekday{time.Sunday, time.Friday, time.Monday}, Opens: "22:00", Closes: "05:00", Zone: "Europe/Berlin", From: "2027-03-31", Until: "2027-04-30"}
+	daily := Recurrence{Flags: []string{"a"}, Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Opens: "09:00", Closes: "17:00", Zone: "UTC", From: "2027-03-31"}
+	for want, r := range map[string]*Recurrence{
+		"On Monday, Friday and Sunday from 22:00 to 05:00 of the next day (Europe/Berlin), from 31 Mar 2027 to 30 Apr 2027, it enables a and b; when a window is over, it disables them.": &night,
+		"Every day from 09:00 to 17:00 (UTC), from 31 Mar 2027 on, without end, it enables a; when a window is over, it disables it.":                                                     &daily,
+		"": nil,
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 )
 
 // Approve approves a request in its present round, and with the last approval that it takes makes it ready: approved, or
-// scheduled. Nobody approves what they have written at, and nobody approves twice. That the person is an approver of the
+// scheduled. Nobody approves what they have written at, and nobody approves twice. One that has lost an approval, since its
+// giver is no approver any more, takes another in its place. That the person is an approver of the
 // environment is for the caller to see to, and for Options.MayApprove.
 func (c *Changes) Approve(ctx context.Context, id, round int64, by Actor, comment string) (Request, error) {
 	if err := checkNames(by.Name, comment); err != nil {
@@ -36,7 +37,7 @@ func (c *Changes) approve(ctx context.Context, id, round int64, by Actor, commen
 		switch {
 		case by.ID == "":
 			return r.refuse("only somebody who is signed in can approve it")
-		case r.Status != InReview:
+		case r.Status != InReview && !r.Lacks(len(r.valid(valid))):
 			return r.refuse("it is not in review, it is %s", r.Status)
 		case r.WrittenBy(by):
 			return r.refuse("you have written at it, so somebody else has to approve it")
@@ -53,6 +54,12 @@ func (c *Changes) approve(ctx context.Context, id, round int64, by Actor, commen
 		}
 		return r.proceed(ctx, tx, len(r.valid(valid))+1, now)
 	})
+}
+
+// Lacks reports whether a request that was approved has fewer approvals that count than it takes, since somebody who gave
+// one is no approver any more. Somebody else can approve it then.
+func (r Request) Lacks(counted int) bool {
+	return (r.Status == Approved || r.Status == Scheduled) && counted < r.Required
 }
 
 // Reject ends a request without applying it. Its author withdraws it instead.

@@ -263,6 +263,31 @@ var requestCases = map[string]func(*testing.T, *storage){
 		approver[abe.ID] = true
 		s.applies(r)
 	},
+	"another approval takes the place of one that counts no more": func(t *testing.T, s *storage) {
+		s.publishes(newFlag("a"))
+		s.protects(1)
+		approver := map[string]bool{abe.ID: true}
+		s.changes = changes.New(s.store, changes.Options{MayApprove: func(_ context.Context, person, _ string) (bool, error) {
+			return approver[person], nil
+		}})
+		r := s.approves(s.asks(s.enables("a", false)), abe)
+		later := s.approves(s.plans(changes.Content{Steps: []changes.Planned{{At: in(time.Hour), Edits: []changes.Edit{changes.SetEnabled{Key: "a"}}}}}), abe)
+		approver[eve.ID] = true
+		_, err := s.changes.Approve(t.Context(), r.ID, r.Round, eve, "") // nothing lacks yet
+		wantError[*changes.RequestError](t, err)
+		approver[abe.ID] = false
+		for _, by := range []changes.Actor{ann, abe} {
+			_, err = s.changes.Approve(t.Context(), r.ID, r.Round, by, "")
+			wantError[*changes.RequestError](t, err)
+		}
+		if r = s.approves(r, eve); r.Status != changes.Approved {
+			t.Errorf("it is %s", r.Status)
+		}
+		s.applies(r)
+		if later = s.approves(later, eve); later.Status != changes.Scheduled {
+			t.Errorf("the scheduled one is %s", later.Status)
+		}
+	},
 	"a request whose base has moved is not applied": func(t *testing.T, s *storage) {
 		s.publishes(newFlag("a"), newFlag("b"))
 		r := s.asks(s.enables("a", false))

@@ -98,6 +98,12 @@ func TestAnApprovalByWhoHasLostTheRoleCountsNoMore(t *testing.T) {
 	if on(t, h.Site, "production", "new-home") {
 		t.Error("it is on")
 	}
+	dan := h.joins("dan@toprent.example", everywhere(access.Approver))
+	dan.Submits(dan.Opens(path).Sees("An approval counts no more"), "/approve").Is(http.StatusOK).Sees("1 of 1").Lacks("An approval counts no more")
+	eve.Submits(eve.Opens(path), "/apply").Is(http.StatusOK)
+	if !on(t, h.Site, "production", "new-home") {
+		t.Error("what somebody else has approved instead is not applied")
+	}
 }
 
 func TestARequestIsNotReachedThroughAnotherEnvironment(t *testing.T) {

@@ -72,7 +72,8 @@ func TestRecurringWindowsAreToldAheadWithTheClocks(t *testing.T) {
 	}
 	in[9] = autumn.Format(time.DateOnly)
 	eve.Posts("/flags/new-home/production/schedule", append(in, "do", "look")...).Is(http.StatusOK).Sees("02:30 comes twice on that day: it is the first")
-	eve.Posts("/flags/new-home/production/schedule", append(in, "do", "windows")...).Is(http.StatusOK).Sees("In review", "enables new-home")
+	eve.Posts("/flags/new-home/production/schedule", append(in, "do", "windows")...).Is(http.StatusOK).Sees("In review", "enables new-home",
+		"On Sunday from 02:30 to 05:00 (Europe/Berlin), from "+autumn.Format("2 Jan 2006")+" on, without end, it enables new-home; when a window is over, it disables it.", "new-home then: ")
 	in[7] = "Mars/Olympus"
 	eve.Posts("/flags/new-home/production/schedule", append(in, "do", "windows")...).Is(http.StatusUnprocessableEntity).Sees("is no time zone")
 	site.As("viewer").Gets("/settings/flags/new-home/production/schedule").Is(http.StatusForbidden)

@@ -30,4 +30,10 @@ func TestARequestOfAnySizeIsShownInPart(t *testing.T) {
 	if n := page.Find("main script, main img, main b").Length(); n != 0 {
 		t.Errorf("%d elements come from what people wrote", n)
 	}
+	if whole := site.As("approver").Opens(fmt.Sprintf("/requests/production/%d?show=all", r.ID)); whole.Find(".steps .lines-list li").Length() != len(edits) {
+		t.Errorf("%d lines are shown to who asks for all of them", whole.Find(".steps .lines-list li").Length())
+	}
+	if href, _ := page.Find(`.panel a[href$="?show=all"]`).Attr("href"); href == "" {
+		t.Error("nothing leads to the lines that are not shown")
+	}
 }

@@ -88,18 +88,37 @@ func fieldsOf(content any, zone *time.Location) []field {
 		if is.Expires != nil {
 			until = "until " + is.Expires.In(zone).Format("2 Jan 2006, 15:04 MST")
 		}
-		return []field{{"Variant", is.Variant}, {"How long", until}}
+		return []field{{"Variant", is.Variant}, {"How long", until}, {"Reason", cmp.Or(is.Reason, "none")}}
 	}
 	return nil
 }
 
 func flagFields(flag ruleset.Flag, zone *time.Location) []field {
+	flag = flag.Filled()
 	fields := []field{{"Who gets what", words.FlagIn(flag, time.Now(), zone)}, {"Enabled", yes(flag.Enabled)}, {"Archived", yes(flag.Archived)},
-		{"Client-visible", yes(flag.ClientVisible)}, {"Needs plan", cmp.Or(flag.TierRequired, "none")}, {"Otherwise", words.Variant(flag, flag.Otherwise)}}
+		{"Client-visible", yes(flag.ClientVisible)}, {"Needs plan", cmp.Or(flag.TierRequired, "none")}, {"Needs flags", needed(flag)}, {"Otherwise", words.Variant(flag, flag.Otherwise)},
+		{"Off", words.Variant(flag, flag.Off)}, {"Default", words.Variant(flag, flag.Default)}, {"Values", valuesOf(flag)}}
 	for i, rule := range flag.Rules {
 		fields = append(fields, field{fmt.Sprintf("Rule %d", i+1), words.RuleIn(rule, zone)})
 	}
 	return fields
+}
+
+func needed(flag ruleset.Flag) string {
+	all := make([]string, len(flag.Prerequisites))
+	for i, p := range flag.Prerequisites {
+		all[i] = p.Flag + " to be " + p.Variant
+	}
+	return cmp.Or(strings.Join(all, ", "), "none")
+}
+
+// valuesOf are a flag's variants with their values, a line each.
+func valuesOf(flag ruleset.Flag) string {
+	var all []string
+	for _, v := range flag.AllVariants() {
+		all = append(all, v.Name+": "+string(v.Value))
+	}
+	return strings.Join(all, "\n")
 }
 
 func yes(b bool) string {

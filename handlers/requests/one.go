@@ -38,6 +38,7 @@ type onePage struct {
 	Look          *shell.PreviewLink // shows the next step in one's own browser; nil: there is no site here that does
 	Windows       []window
 	Late          string
+	Whole         string // the address at which all lines of the steps that wait are shown; empty: they are
 
 	raw []changes.Conflict
 }
@@ -59,6 +60,15 @@ const (
 	shownConflicts = 20
 	shownEvents    = 100
 )
+
+// lines are those of a step that are shown, with what leads to the others.
+func (p *onePage) lines(c *shell.Context, all []string) []string {
+	if len(all) <= shownLines || c.Query("show") == "all" { // whoever approves may read every line of it
+		return all
+	}
+	p.Whole = c.App.Link("requests", p.Request.Environment, p.Request.ID) + "?show=all"
+	return few(all)
+}
 
 // few are the first lines, and how many more there are.
 func few(lines []string) []string {
@@ -202,7 +212,7 @@ func (p *onePage) look(ctx context.Context, c *shell.Context) error {
 	against, said := map[changes.Item]bool{}, map[string]bool{}
 	done := len(p.Request.Steps) - len(waiting)
 	for i, preview := range previews {
-		p.Steps[done+i].Lines, p.Steps[done+i].Then = few(preview.Lines), thenOf(preview.Changed, c.Zone())
+		p.Steps[done+i].Lines, p.Steps[done+i].Then = p.lines(c, preview.Lines), thenOf(preview.Changed, c.Zone())
 		for _, conflict := range preview.Conflicts {
 			if !against[conflict.Item] {
 				against[conflict.Item] = true
@@ -262,8 +272,12 @@ func (p onePage) MayEdit() bool {
 
 // MayApprove reports whether the person's approval would count.
 func (p onePage) MayApprove() bool {
-	return p.Request.Status == changes.InReview && !p.Own && !p.Agreed && p.Person.In(p.Request.Environment) >= access.Approver
+	open := p.Request.Status == changes.InReview || p.Lacks()
+	return open && !p.Own && !p.Agreed && p.Person.In(p.Request.Environment) >= access.Approver
 }
+
+// Lacks reports whether the request was approved, and an approval counts no more.
+func (p onePage) Lacks() bool { return p.Request.Lacks(len(p.Counted)) }
 
 // MayReject reports whether the person may end the request against its author's will.
 func (p onePage) MayReject() bool {
@@ -272,7 +286,7 @@ func (p onePage) MayReject() bool {
 
 // MayApply reports whether the request can be applied by hand now.
 func (p onePage) MayApply() bool {
-	return p.MayEdit() && p.Request.Status == changes.Approved && len(p.Conflicts) == 0 && len(p.Problems) == 0
+	return p.MayEdit() && p.Request.Status == changes.Approved && !p.Lacks() && len(p.Conflicts) == 0 && len(p.Problems) == 0
 }
 
 // Revision is the newest that the request has made; 0: none yet.

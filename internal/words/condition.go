@@ -55,7 +55,7 @@ func joined(all []ruleset.Condition, word string, zone *time.Location, depth int
 			parts[i] = "(" + parts[i] + ")"
 		}
 	}
-	return list(parts, 6, word, word)
+	return list(parts, shownParts, word, word)
 }
 
 func negated(c *ruleset.Condition, zone *time.Location, depth int) string {
@@ -80,7 +80,7 @@ func comparison(c *ruleset.Condition, zone *time.Location) string {
 	for i, value := range c.Values {
 		values[i] = valueOf(c.Operator, value, zone)
 	}
-	text := list(values, 6, ", ", " or ")
+	text := list(values, shownParts, ", ", " or ")
 	if len(values) == 0 {
 		text = "…"
 	}

@@ -119,10 +119,13 @@ func (d *differ) value(what string, was, is any) {
 	}
 }
 
-// addNames adds a line if there are any names.
+// named is how many names stand on a line.
+const named = 12
+
+// addNames adds all names, on as many lines as they take: what is reviewed hides none.
 func (d *differ) addNames(format string, all []string) {
-	if len(all) > 0 {
-		d.add(format, list(all, 12, ", ", ", "))
+	for some := range slices.Chunk(all, named) {
+		d.add(format, strings.Join(some, ", "))
 	}
 }
 
@@ -165,7 +168,8 @@ func (d *differ) variants(was, is []ruleset.Variant) {
 			if a, b := d.variantValue(was), d.variantValue(is); a != b {
 				d.add("variant “%s” %s, was %s", is.Name, b, a)
 			} else {
-				d.add("variant “%s” has another value", is.Name)
+				a, b := fromWhereTheyDiffer(string(was.Value), string(is.Value))
+				d.add("variant “%s” has another value: %s, was %s", is.Name, b, a)
 			}
 		})
 	if before == len(d.lines) && !same(was, is) {
@@ -261,12 +265,29 @@ func equal(a, b any) bool {
 	return err == nil && bytes.Equal(one, other)
 }
 
+// shownValue is how many characters of a value are told: more than of other texts, since people approve what they read.
+const shownValue = 240
+
 // short is a text that fits a line.
-func short(text string) string {
-	if runes := []rune(text); len(runes) > 60 {
-		return string(runes[:60]) + "…"
+func short(text string) string { return cut(text, 60) }
+
+// cut is the beginning of a text, with a sign that it goes on.
+func cut(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + "…"
 	}
 	return text
+}
+
+// fromWhereTheyDiffer is what follows where two long texts begin to differ, and a little of what is before it.
+func fromWhereTheyDiffer(a, b string) (inA, inB string) {
+	one, other := []rune(a), []rune(b)
+	from := 0
+	for from < len(one) && from < len(other) && one[from] == other[from] {
+		from++
+	}
+	from = max(0, from-20)
+	return "…" + cut(string(one[from:]), shownValue), "…" + cut(string(other[from:]), shownValue)
 }
 
 // place is a place in a list, counted from 1, in words.

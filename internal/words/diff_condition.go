@@ -26,9 +26,10 @@ func (d *differ) condition(what string, was, is *ruleset.Condition) {
 func (d *differ) whole(what string, was, is *ruleset.Condition) {
 	if now, then := condition(is, d.zone, 0), condition(was, d.zone, 0); now != then {
 		d.add("%s: %s, was: %s", what, now, then)
-		return
+	} else {
+		d.add("%s changed", what)
 	}
-	d.add("%s changed", what)
+	d.inFull(what, is, 0)
 }
 
 // parts compares conditions that are of the same shape; false: they are not.
@@ -77,23 +78,45 @@ func (d *differ) comparison(what string, was, is *ruleset.Condition) bool {
 		d.add("%s: %s, was %s", what, comparison(is, d.zone), strings.TrimPrefix(comparison(was, d.zone), Attribute(was.Attribute)+" "))
 		return true
 	}
-	text := func(values []string) string {
-		all := make([]string, len(values))
-		for i, value := range values {
-			all[i] = valueOf(is.Operator, value, d.zone)
-		}
-		return list(all, 12, ", ", ", ")
-	}
-	if len(came) > 0 {
-		d.add("%s, %s: %s added", what, asked, text(came))
-	}
-	if len(went) > 0 {
-		d.add("%s, %s: %s removed", what, asked, text(went))
-	}
+	d.addValues(what, is.Attribute, is.Operator, came, " added")
+	d.addValues(what, is.Attribute, is.Operator, went, " removed")
 	if len(came)+len(went) == 0 && !slices.Equal(was.Values, is.Values) {
 		d.add("%s, %s: the same in another order", what, asked)
 	}
 	return true
+}
+
+// addValues adds what an attribute is compared with, all of it.
+func (d *differ) addValues(what, attribute string, o ruleset.Operator, values []string, did string) {
+	for some := range slices.Chunk(values, named) {
+		texts := make([]string, len(some))
+		for i, value := range some {
+			texts[i] = valueOf(o, value, d.zone)
+		}
+		d.add("%s, %s %s: %s%s", what, Attribute(attribute), Operator(o), strings.Join(texts, ", "), did)
+	}
+}
+
+// inFull adds what a condition asks that its line has left out: where there are more values, or more parts, than fit.
+func (d *differ) inFull(what string, c *ruleset.Condition, depth int) {
+	if c == nil || depth > ruleset.MaxDepth {
+		return
+	}
+	if comparing(c) && leavesOut(len(c.Values), shownParts) {
+		d.addValues(what, c.Attribute, c.Operator, c.Values, "")
+	}
+	for _, part := range []struct {
+		of  []ruleset.Condition
+		say string
+	}{{c.All, "all of"}, {c.Any, "one of"}} {
+		for i := range part.of {
+			if leavesOut(len(part.of), shownParts) {
+				d.add("%s, %s: %s", what, part.say, condition(&part.of[i], d.zone, depth+1))
+			}
+			d.inFull(what, &part.of[i], depth+1)
+		}
+	}
+	d.inFull(what, c.Not, depth+1)
 }
 
 // elements compares the parts of a condition: equal ones are left alone, alike ones compared, the rest came or went.
@@ -121,6 +144,7 @@ func (d *differ) elements(what string, was, is []ruleset.Condition, added, remov
 		switch {
 		case j < 0:
 			d.add("%s "+added, what, condition(&is[i], d.zone, depth+1))
+			d.inFull(what, &is[i], depth+1)
 		case !equal(was[j], is[i]):
 			lines := len(d.lines)
 			if !d.parts(what, &was[j], &is[i], depth+1) || lines == len(d.lines) {

@@ -19,6 +19,7 @@ func (d *differ) rules(was, is []ruleset.Rule) {
 		j := before[i]
 		if j < 0 {
 			d.add("%s added in %s place: %s", called(rule, i), place(i), lower(RuleIn(rule, d.zone)))
+			d.inFull("condition of "+called(rule, i), rule.When, 0)
 			continue
 		}
 		kept[j] = true
@@ -76,6 +77,7 @@ func (d *differ) limits(name string, was, is *ruleset.Condition) {
 	case was == nil && is == nil:
 	case was == nil:
 		d.add("%s now only%s, was for everybody", name, where(is, d.zone))
+		d.inFull("condition of "+name, is, 0)
 	case is == nil:
 		d.add("%s now for everybody, was only%s", name, where(was, d.zone))
 	default:

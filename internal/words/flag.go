@@ -29,6 +29,9 @@ func FlagIn(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 	return capital(state(flag, now, zone)) + needs(flag) + "."
 }
 
+// shownRules are how many rules, or needs, one sentence holds.
+const shownRules = 4
+
 // state is what the rules and the otherwise of an enabled flag come to.
 func state(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 	var parts []string
@@ -41,13 +44,13 @@ func state(flag ruleset.Flag, now time.Time, zone *time.Location) string {
 			if last := len(parts) - 1; last > 0 && rule.Split == nil {
 				parts[last] = Variant(flag, serveOf(rule)) + " for everybody else"
 			}
-			return list(parts, 4, "; ", "; ")
+			return list(parts, shownRules, "; ", "; ")
 		}
 	}
 	if len(parts) == 0 {
 		return Variant(flag, flag.Otherwise) + " for everybody"
 	}
-	text := list(parts, 4, "; ", "; ")
+	text := list(parts, shownRules, "; ", "; ")
 	return text + ", otherwise " + Variant(flag, flag.Otherwise)
 }
 
@@ -127,7 +130,7 @@ func needs(flag ruleset.Flag) string {
 	if len(all) == 0 {
 		return ""
 	}
-	return " (needs " + list(all, 4, ", ", " and ") + ")"
+	return " (needs " + list(all, shownRules, ", ", " and ") + ")"
 }
 
 func nobody(rule ruleset.Rule) bool {

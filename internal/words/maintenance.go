@@ -51,5 +51,5 @@ func (d *differ) variantValue(v ruleset.Variant) string {
 			return Maintenance(m, d.zone)
 		}
 	}
-	return short(string(v.Value))
+	return cut(string(v.Value), shownValue)
 }

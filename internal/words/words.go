@@ -88,10 +88,15 @@ func capital(phrase string) string {
 	return string(unicode.ToUpper(first)) + phrase[size:]
 }
 
+// shownParts are how many values, or parts of a condition, stand in one line.
+const shownParts = 6
+
+// leavesOut reports whether list says of so many parts only how many more there are.
+func leavesOut(parts, limit int) bool { return parts-limit > 1 }
+
 // list joins what fits a line, and says how many more there are.
 func list(parts []string, limit int, between, last string) string {
-	more := len(parts) - limit
-	if more > 1 {
+	if more := len(parts) - limit; leavesOut(len(parts), limit) {
 		return strings.Join(parts[:limit], between) + fmt.Sprintf(" and %d more", more)
 	}
 	if len(parts) < 2 {
