@@ -180,13 +180,16 @@ var privacyCases = map[string]func(*testing.T, *storage){
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- r.Run(ctx) }()
-		waitFor(t, "what is too old to go", func() bool { return s.number("SELECT count(*) FROM feature_flag_events") == 2 })
+		onDays := s.store.Dialect() == "postgres"
+		waitFor(t, "the next days to come and what is too old to go", func() bool {
+			// Of all days: who counts in the moment in which one moves to its own table may miss it.
+			return s.number("SELECT count(*) FROM feature_flag_events") == 2 && (!onDays || s.number(countDays) == 1+1+1+2) // one for all others, three days ago, today, and the two that come
+		})
 		stop()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		if s.store.Dialect() == "postgres" {
-			s.wantNumber(countDays, 1+1+1+2) // one for all others, three days ago, today, and the two that come
+		if onDays {
 			s.wantNumber("SELECT count(*) FROM feature_flag_events_others", 0)
 		}
 	},
