@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // a window's zone must be known wherever the program runs
+
+	"github.com/toprent/flags/internal/words"
 )
 
 // Recurrence enables flags at a time of the day and disables them at another, on some days of the week. Times are local
@@ -239,7 +240,7 @@ func (r *Recurrence) String() string {
 		for i, d := range days {
 			all[i] = d.String()
 		}
-		on = "On " + listed(all)
+		on = "On " + words.And(all)
 	}
 	closes := r.Closes
 	if r.Closes <= r.Opens {
@@ -254,16 +255,7 @@ func (r *Recurrence) String() string {
 	if len(r.Flags) > 1 {
 		them = "them"
 	}
-	return fmt.Sprintf("%s from %s to %s (%s), %s, it enables %s; when a window is over, it disables %s.", on, r.Opens, closes, r.Zone, span, listed(r.Flags), them)
-}
-
-// listed names all of a list.
-func listed(all []string) string {
-	last := len(all) - 1
-	if last < 1 {
-		return strings.Join(all, "")
-	}
-	return strings.Join(all[:last], ", ") + " and " + all[last]
+	return fmt.Sprintf("%s from %s to %s (%s), %s, it enables %s; when a window is over, it disables %s.", on, r.Opens, closes, r.Zone, span, words.And(r.Flags), them)
 }
 
 // Mistake says what is wrong with a recurrence; empty: nothing.

@@ -35,7 +35,7 @@ func TestMaintenanceReachesEveryInstanceWithinASecond(t *testing.T) {
 	for _, g := range ann {
 		style = stylePattern.FindString(g.opens("/").body)
 	}
-	for quick, slow := 0, 0; quick < 2; {
+	inTime(t, time.Second, 2, func() time.Duration {
 		if out := c.does("maintain", "--reason", "new tyres", "--message", "New tyres", "--drain", "5m"); !strings.Contains(out, "Maintenance is set in development") {
 			t.Error(out)
 		}
@@ -67,12 +67,10 @@ func TestMaintenanceReachesEveryInstanceWithinASecond(t *testing.T) {
 		for _, s := range sites {
 			s.answersAll(http.StatusOK)
 		}
-		if opening := time.Since(opened); max(closing, opening) <= time.Second {
-			quick++
-		} else if slow++; slow == attempts {
-			t.Fatalf("it is on everywhere after %s and open after %s, the %dth time that this took so long", closing, opening, slow)
-		}
-	}
+		opening := time.Since(opened)
+		t.Logf("open everywhere after %s", opening)
+		return max(closing, opening)
+	})
 	if out := c.does("reopen", "--reason", "again"); !strings.Contains(out, "There was no maintenance") {
 		t.Error(out)
 	}

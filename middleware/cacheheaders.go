@@ -12,6 +12,14 @@ func networkCaches() [6]string {
 	return [...]string{"Cdn-Cache-Control", "Surrogate-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control", "X-Accel-Expires"}
 }
 
+// LeaveNetworkCaches takes back what a host tells the caches of a network alone, such as by a header that it sets for all
+// that it serves. Cache-Control counts for them, then.
+func LeaveNetworkCaches(h http.Header) {
+	for _, name := range networkCaches() {
+		delete(h, name)
+	}
+}
+
 // shared reports whether the host lets caches hand one response to many people:
 // Cache-Control says public or s-maxage (RFC 9111, section 5.2.2), or a header
 // for the caches of a network alone says anything but to keep away (RFC 9213).
@@ -57,9 +65,7 @@ func private(h http.Header) {
 // oneself takes back that a response is for many people, and keeps it to one.
 func oneself(h http.Header) {
 	if shared(h) {
-		for _, name := range networkCaches() {
-			delete(h, name)
-		}
+		LeaveNetworkCaches(h)
 		h.Set("Cache-Control", "private")
 	}
 	private(h)

@@ -104,9 +104,7 @@ func (r *request) previewHeaders(status int, h http.Header, injectable bool) []b
 
 // stayOut keeps a response out of every cache.
 func stayOut(h http.Header) {
-	for _, name := range networkCaches() {
-		delete(h, name)
-	}
+	LeaveNetworkCaches(h)
 	delete(h, "Expires")
 	h["Cache-Control"] = []string{"private, no-store"}
 	if !varies(h, "Cookie") {

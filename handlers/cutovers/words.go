@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/toprent/flags/internal/words"
 	"github.com/toprent/flags/models"
 	"github.com/toprent/flags/ruleset"
 	"github.com/toprent/flags/views"
@@ -41,14 +42,7 @@ func titlesOf(set ruleset.StageSet) string {
 	for _, stage := range set.All() {
 		titles = append(titles, wordsOf(stage).Title)
 	}
-	return and(titles)
-}
-
-func and(all []string) string {
-	if len(all) < 2 {
-		return strings.Join(all, "")
-	}
-	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	return words.And(titles)
 }
 
 // counted is a number with what it counts.

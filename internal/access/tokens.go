@@ -168,15 +168,15 @@ func (t *Tokens) lowered(ctx context.Context, row models.APIToken, role Role) (m
 			names = append(names, environment.Name)
 		}
 	}
-	roles := map[string]Role{}
+	creator := Person{Roles: map[string]Role{}}
 	for _, name := range names {
 		own, err := t.roleOf(ctx, row.CreatorID, name)
 		if err != nil {
 			return nil, err
 		}
-		roles[name] = min(role, own)
+		creator.Roles[name] = own
 	}
-	return roles, nil
+	return lower(creator, role, row.Environment), nil
 }
 
 // lower are the roles of a token: nowhere more than its creator's.

@@ -56,6 +56,5 @@ func tenantsGo(tenants []string) string {
 	case more > 0:
 		return fmt.Sprintf("%s and %d more tenants go", strings.Join(tenants[:tenantsNamed], ", "), more)
 	}
-	last := len(tenants) - 1
-	return strings.Join(tenants[:last], ", ") + " and " + tenants[last] + " go"
+	return And(tenants) + " go"
 }

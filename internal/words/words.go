@@ -88,6 +88,15 @@ func capital(phrase string) string {
 	return string(unicode.ToUpper(first)) + phrase[size:]
 }
 
+// And names all of a list: “a, b and c”.
+func And(all []string) string {
+	last := len(all) - 1
+	if last < 1 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:last], ", ") + " and " + all[last]
+}
+
 // shownParts are how many values, or parts of a condition, stand in one line.
 const shownParts = 6
 

@@ -17,10 +17,7 @@ func TestANameThatOneRowLeavesAndAnotherTakesIsCopied(t *testing.T) {
 		w.clients.at("", ruleset.StageShadow)
 		w.begins("ann")
 		w.begins("bob")
-		must(t, w.db.Transaction(func(tx *gorm.DB) error {
-			must(t, tx.Model(&client{}).Where("name = ?", "bob").Update("name", "cid").Error)
-			return tx.Model(&client{}).Where("name = ?", "ann").Update("name", "bob").Error
-		}))
+		must(t, w.db.Transaction(func(tx *gorm.DB) error { return rename(tx, "bob cid", "ann bob") }))
 		must(t, cutover.Repair(t.Context(), w.db))
 		w.equal()
 	})
@@ -38,10 +35,7 @@ func TestNamesThatRowsLeaveAndOthersTakeAreRepairedByTheAgent(t *testing.T) {
 				must(t, db.Create(&client{Tenant: "acme", Name: name}).Error)
 			}
 			must(t, m.fresh.Exec("ALTER TABLE clients RENAME TO away").Error)
-			for _, rename := range []string{"ann -", "bob ann", "- bob", "dan x", "cid dan"} { // two swap, one follows another
-				from, to, _ := strings.Cut(rename, " ")
-				must(t, db.Model(&client{}).Where("name = ?", from).Update("name", to).Error)
-			}
+			must(t, rename(db, "ann -", "bob ann", "- bob", "dan x", "cid dan")) // two swap, one follows another
 			must(t, db.Unscoped().Where("name = ?", "x").Delete(&client{}).Error)
 			must(t, db.Create(&client{Tenant: "acme", Name: "x"}).Error)
 			must(t, db.Unscoped().Where("name = ?", "dan").Delete(&client{}).Error)
@@ -69,22 +63,25 @@ func TestRowsThatOthersReferToAreNotRemovedToSwapANameAndARepairSaysSo(t *testin
 		if orders != 1 || len(names(t, w.fresh)) != 2 {
 			t.Errorf("%d orders are left, of %v", orders, names(t, w.fresh))
 		}
-		must(t, w.db.Model(&client{}).Where("name = ?", "bob").Update("name", "cid").Error)
+		must(t, rename(w.db, "bob cid"))
 		must(t, cutover.Repair(t.Context(), w.db))
 		w.equal()
 	})
 }
 
 func swapNames(db *gorm.DB) error {
-	return db.Transaction(func(tx *gorm.DB) error {
-		for _, rename := range []string{"bob -", "ann bob", "- ann"} {
-			from, to, _ := strings.Cut(rename, " ")
-			if err := tx.Model(&client{}).Where("name = ?", from).Update("name", to).Error; err != nil {
-				return err
-			}
+	return db.Transaction(func(tx *gorm.DB) error { return rename(tx, "bob -", "ann bob", "- ann") })
+}
+
+// rename gives clients other names, one after the other: "ann bob" makes ann bob.
+func rename(db *gorm.DB, renames ...string) error {
+	for _, r := range renames {
+		from, to, _ := strings.Cut(r, " ")
+		if err := db.Model(&client{}).Where("name = ?", from).Update("name", to).Error; err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func TestRowsThatSwapANameAreCopied(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/toprent/flags/internal/access"
 	"github.com/toprent/flags/internal/audit"
+	"github.com/toprent/flags/middleware"
 )
 
 // ErrNotSignedIn says that nobody is signed in.
@@ -46,9 +47,7 @@ func (a *App) secure(c *gin.Context) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin") // sibling hosts bring a person's cookies: they get no feed as a script
 	h.Set("Cache-Control", "no-store")
-	for _, name := range [...]string{"CDN-Cache-Control", "Surrogate-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-CDN-Cache-Control", "X-Accel-Expires"} {
-		h.Del(name) // a host may set it for all that it serves, and a network's caches follow it whatever Cache-Control says
-	}
+	middleware.LeaveNetworkCaches(h)
 }
 
 // admit finds out who is asking, and whether they may.
